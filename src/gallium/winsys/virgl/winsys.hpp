@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// The one interface between the driver and what carries its commands to a host.
+//
+// An implementation (vtest today, DRM and capture later) turns these calls into messages or ioctls.
+// The driver includes this header and nothing of an implementation.
+//
+// Thread-safety: every member function of Winsys and Bo may be called from any thread at any time.
+// Errors: once the host is gone or has answered nonsense the winsys is *lost*: it prints one line on
+// stderr, `lost()` answers true for ever, every wait returns at once as if done, and every other call
+// fails harmlessly. No call blocks for ever on a host that died.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "protocol/caps.hpp"
+#include "protocol/enums.hpp"
+
+namespace virgl {
+
+class Winsys;
+
+// What the host is told of a resource; sizes in texels (bytes for buffers). `target`, `bind` and
+// `flags` carry the protocol's own numbers (proto::bind, virgl_hw.h), which Gallium's are mapped to
+// by the driver.
+struct ResourceDesc {
+   uint32_t target = 0;
+   proto::Format format{};
+   uint32_t bind = 0;
+   uint32_t width = 1;
+   uint32_t height = 1;
+   uint32_t depth = 1;
+   uint32_t array_size = 1;
+   uint32_t last_level = 0;
+   uint32_t nr_samples = 0;
+   uint32_t flags = 0;
+   // Bytes of guest memory behind the resource; 0 = none (multisampled textures).
+   uint32_t size = 0;
+
+   bool operator==(const ResourceDesc &) const = default;
+};
+
+// A region of one level in texels (bytes for buffers: x and width).
+struct Box {
+   uint32_t x = 0, y = 0, z = 0;
+   uint32_t width = 1, height = 1, depth = 1;
+};
+
+// Where a region lies in the guest memory of a resource: bytes.
+struct MemoryLayout {
+   uint32_t offset = 0;
+   uint32_t stride = 0;
+   uint32_t layer_stride = 0;
+};
+
+// A host resource with its guest memory. Counted: BoRef owns one reference; the last one hands the
+// object back to its winsys, which may keep it in its cache.
+class Bo {
+public:
+   Bo(const Bo &) = delete;
+   Bo &operator=(const Bo &) = delete;
+
+   proto::ResourceHandle handle() const { return handle_; }
+   const ResourceDesc &desc() const { return desc_; }
+   uint32_t size() const { return desc_.size; }
+
+   // The guest memory, mapped for the lifetime of the object; nullptr where there is none or it
+   // could not be mapped.
+   std::byte *map() const { return map_; }
+
+   // The submission (Winsys::submit's number) that last used it; 0 = none.
+   uint64_t last_use() const { return last_use_.load(std::memory_order_acquire); }
+
+   // Batches being recorded that name it: while this is not 0 the resource is busy whatever
+   // last_use says. Kept by the driver's batch.
+   std::atomic<uint32_t> recording_batches{0};
+
+   // Where the batch that last looked put it (a hint, to be verified): makes adding it O(1).
+   std::atomic<uint32_t> batch_hint{0};
+
+protected:
+   Bo(Winsys &ws, proto::ResourceHandle handle, const ResourceDesc &desc)
+       : ws_(ws), handle_(handle), desc_(desc)
+   {
+   }
+   ~Bo() = default;
+
+   Winsys &ws_;
+   proto::ResourceHandle handle_;
+   ResourceDesc desc_;
+   std::byte *map_ = nullptr;
+   std::atomic<uint64_t> last_use_{0};
+   std::atomic<uint32_t> refs_{1};
+
+   friend class BoRef;
+   friend class Winsys;
+};
+
+// Owns one reference to a Bo.
+class BoRef {
+public:
+   BoRef() = default;
+   // Takes over the reference the caller holds.
+   static BoRef adopt(Bo *bo)
+   {
+      BoRef r;
+      r.bo_ = bo;
+      return r;
+   }
+   BoRef(const BoRef &o) : bo_(o.bo_)
+   {
+      if (bo_)
+         bo_->refs_.fetch_add(1, std::memory_order_relaxed);
+   }
+   BoRef(BoRef &&o) noexcept : bo_(std::exchange(o.bo_, nullptr)) {}
+   BoRef &operator=(BoRef o) noexcept
+   {
+      std::swap(bo_, o.bo_);
+      return *this;
+   }
+   ~BoRef() { reset(); }
+   inline void reset();
+
+   Bo *get() const { return bo_; }
+   Bo *operator->() const { return bo_; }
+   Bo &operator*() const { return *bo_; }
+   explicit operator bool() const { return bo_ != nullptr; }
+
+private:
+   Bo *bo_ = nullptr;
+};
+
+// Where a finished picture goes: implemented by the target for the loader in use (the software
+// loader's display target on vtest). All calls come from the thread that presents.
+class DisplayTarget {
+public:
+   virtual ~DisplayTarget() = default;
+   // Memory of the visible surface, `stride` bytes per row; nullptr if it cannot be mapped.
+   virtual std::byte *map(uint32_t &stride) = 0;
+   virtual void unmap() = 0;
+};
+
+// What this winsys and its host can do beyond the basic set.
+struct WinsysFeatures {
+   // Guest memory is shared with the host, so TRANSFER3D and COPY_TRANSFER3D may stand in the stream
+   // (vtest from protocol version 2 on, every virtio-gpu kernel).
+   bool encoded_transfers = false;
+   // Submissions take and give sync-file descriptors.
+   bool fence_fds = false;
+   // Resources can be exported to and imported from other processes.
+   bool sharing = false;
+};
+
+class Winsys {
+public:
+   virtual ~Winsys() = default;
+
+   const proto::Caps &caps() const { return caps_; }
+   const WinsysFeatures &features() const { return features_; }
+   bool lost() const { return lost_.load(std::memory_order_acquire); }
+
+   // A new resource, or one of the same description from the cache (contents undefined). An empty
+   // reference when the host or the guest refuses (out of memory, lost).
+   virtual BoRef create_resource(const ResourceDesc &desc) = 0;
+
+   // Moves a region between guest memory and host storage, in order with earlier submissions. The
+   // guest memory may be reused (to_host) or read (from_host) only after wait_idle() on the resource.
+   // False: refused or lost.
+   virtual bool transfer_to_host(Bo &bo, uint32_t level, const Box &box,
+                                 const MemoryLayout &layout) = 0;
+   virtual bool transfer_from_host(Bo &bo, uint32_t level, const Box &box,
+                                   const MemoryLayout &layout) = 0;
+
+   // Sends a finished stream of whole commands. `bos` are the resources it names, each once.
+   // `in_fence_fd` is a sync file to wait for (-1: none), borrowed. `out_fence_fd`, where not null,
+   // receives a sync file the caller owns (-1 where fence_fds is not offered).
+   // Returns the submission's number: 1, 2, 3, …; 0 when it failed (the winsys is then lost).
+   virtual uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
+                           int in_fence_fd, int *out_fence_fd) = 0;
+
+   // Whether submission `number` and all before it are known to be complete: no system call.
+   bool known_complete(uint64_t number) const
+   {
+      return number <= completed_.load(std::memory_order_acquire) || lost();
+   }
+
+   // Waits until submission `number` is complete, `timeout_ns` nanoseconds at most (0: ask only,
+   // UINT64_MAX: for ever). False when the time is up. A lost winsys counts as complete.
+   virtual bool wait_submission(uint64_t number, uint64_t timeout_ns) = 0;
+
+   // Waits until no submission or transfer uses the resource's guest memory.
+   virtual bool wait_idle(Bo &bo, uint64_t timeout_ns) = 0;
+   // Whether a submission or transfer may still use it: no system call, may err towards busy.
+   virtual bool is_busy(const Bo &bo) const = 0;
+
+   // Reads the region of level `level`, layer `box.z` back and writes it to the same place of
+   // `target`, waiting for it. False: refused or lost.
+   virtual bool present(Bo &bo, uint32_t level, const Box &box, DisplayTarget &target) = 0;
+
+   // Makes the winsys lost from outside (the driver found the host broken): prints `reason` once.
+   virtual void declare_lost(const char *reason) = 0;
+
+protected:
+   friend class BoRef;
+   // Called with the last reference dropped.
+   virtual void release(Bo *bo) = 0;
+
+   static void set_last_use(Bo &bo, uint64_t number)
+   {
+      bo.last_use_.store(number, std::memory_order_release);
+   }
+   static void revive(Bo &bo) { bo.refs_.store(1, std::memory_order_relaxed); }
+   void note_complete(uint64_t number)
+   {
+      uint64_t seen = completed_.load(std::memory_order_relaxed);
+      while (seen < number &&
+             !completed_.compare_exchange_weak(seen, number, std::memory_order_release))
+         ;
+   }
+
+   proto::Caps caps_{};
+   WinsysFeatures features_{};
+   std::atomic<bool> lost_{false};
+   std::atomic<uint64_t> completed_{0};
+};
+
+inline void BoRef::reset()
+{
+   if (Bo *bo = std::exchange(bo_, nullptr)) {
+      if (bo->refs_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+         bo->ws_.release(bo);
+   }
+}
+
+} // namespace virgl
