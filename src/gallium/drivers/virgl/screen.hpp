@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// The screen: one per connection to a host. Everything here is read-only after creation or guarded,
+// because screen functions are called from any thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "pipe/p_screen.h"
+#include "util/disk_cache.h"
+#include "util/slab.h"
+#include "util/u_idalloc.h"
+
+#include "gallium/winsys/virgl/winsys.hpp"
+#include "protocol/caps.hpp"
+
+struct sw_winsys;
+struct nir_shader_compiler_options;
+
+namespace virgl {
+
+// Limits derived once from the capset, inside the bounds that Gallium and the protocol allow: what a
+// host says is believed only within reason (see limits.cpp).
+struct Limits;
+
+struct Screen {
+   pipe_screen base; // first: Gallium's handle is the address of this member
+   std::unique_ptr<Winsys> ws;
+   // The software loader's window system, which owns display targets; nullptr on DRM. Not owned.
+   sw_winsys *sws = nullptr;
+   proto::Caps caps;
+   std::unique_ptr<Limits> limits;
+   std::string renderer_name;
+
+   slab_parent_pool transfer_pool;
+   util_idalloc_mt buffer_ids;
+   std::mutex ids_lock;
+   std::atomic<uint32_t> next_sub_ctx{1};
+   std::atomic<uint32_t> next_object{1};
+   bool threaded = true;
+
+   static Screen &from(pipe_screen *s) { return *reinterpret_cast<Screen *>(s); }
+
+   bool has(uint32_t bit) const { return caps.has(bit); }
+   bool has2(uint32_t bit) const { return caps.has2(bit); }
+
+   // Handles of objects are unique per screen, so that objects created on the application's thread
+   // need no lock of a context.
+   proto::ObjectHandle new_object()
+   {
+      return proto::ObjectHandle(next_object.fetch_add(1, std::memory_order_relaxed));
+   }
+};
+
+// screen_caps.cpp: get_param and its kin, from Limits.
+void screen_init_caps(Screen &screen);
+// screen_formats.cpp: is_format_supported and the like.
+void screen_init_formats(Screen &screen);
+// resource.cpp, fence.cpp, context.cpp, present.cpp
+void screen_init_resources(Screen &screen);
+void screen_init_fences(Screen &screen);
+pipe_context *context_create(pipe_screen *screen, void *priv, unsigned flags);
+
+// Creates the screen on a connected winsys; nullptr (after one line on stderr) when the host's
+// capset is unusable. Owns the winsys from the call on.
+pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws);
+
+// Whether the host can use `format` for all of `bind` (PIPE_BIND_*) at `samples`.
+bool format_supported(const Screen &screen, pipe_format format, pipe_texture_target target,
+                      unsigned samples, unsigned storage_samples, unsigned bind);
+// Whether the host can read a texture of this format back to guest memory as it is.
+bool format_readable(const Screen &screen, pipe_format format);
+
+} // namespace virgl
