@@ -21,6 +21,7 @@ the kernel should this process be killed outright.
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import select
 import shutil
@@ -73,6 +74,37 @@ def clean_env(base=None):
     return env
 
 
+def stock_preload():
+    """The library that leads stock virgl to a private socket; built at first use, in the cache.
+
+    Mesa 22.3 knows one socket only, /tmp/.virgl_test (see scripts/bench/vtest_redirect.cpp).
+    """
+    source = os.path.join(ROOT, 'scripts', 'bench', 'vtest_redirect.cpp')
+    with open(source, 'rb') as f:
+        digest = hashlib.sha256(f.read()).hexdigest()[:12]
+    cache = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+    library = os.path.join(cache, 'verglas', f'vtest-redirect-{digest}.so')
+    if os.path.exists(library):
+        return library
+    compiler = find_program('c++', 'g++')
+    partial = f'{library}.{os.getpid()}'
+    try:
+        os.makedirs(os.path.dirname(library), exist_ok=True)
+        done = subprocess.run([compiler, '-std=c++20', '-O1', '-shared', '-fPIC', '-fno-exceptions',
+                               '-fno-rtti', '-Wl,--as-needed', '-o', partial, source],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise HostError('cannot build ' + os.path.basename(source) + ': '
+                            + (done.stderr.strip().splitlines() or ['the compiler failed'])[0])
+        os.replace(partial, library)  # whole or not at all, when several do it at once
+    except OSError as error:
+        raise HostError(f'cannot write {library}: {error.strerror}') from None
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+    return library
+
+
 def client_env(driver, socket_path=None, display=None, base=None):
     """The environment in which a GL or EGL program runs on DRIVER.
 
@@ -92,6 +124,9 @@ def client_env(driver, socket_path=None, display=None, base=None):
         env['GALLIUM_DRIVER'] = 'virpipe'
         if socket_path:
             env['VTEST_SOCKET_NAME'] = socket_path
+            if driver == 'stock':
+                others = env.get('LD_PRELOAD')
+                env['LD_PRELOAD'] = stock_preload() + (':' + others if others else '')
     # On a machine with another vendor's driver libglvnd would never ask Mesa.
     env['__GLX_VENDOR_LIBRARY_NAME'] = 'mesa'
     if os.path.exists(MESA_EGL):
@@ -103,14 +138,21 @@ def client_env(driver, socket_path=None, display=None, base=None):
     return env
 
 
+_libc = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_CHILD_SUBREAPER = 36
+
+
 def _die_with_parent():
     """In the child, before exec: the kernel ends it if we are killed without a chance to."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def spawn(args, **kwargs):
     """Popen in a process group of its own, so that end() reaches grandchildren too."""
+    # The server's renderers lose their parent when the group is ended; they come to us, to be
+    # reaped by end(), rather than to an init that in a container may reap nothing.
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     kwargs.setdefault('stdin', subprocess.DEVNULL)
     return subprocess.Popen(args, process_group=0, preexec_fn=_die_with_parent, **kwargs)
 
@@ -148,6 +190,9 @@ def end(process, grace=3.0):
             time.sleep(0.01)
         if process.poll() is not None and not _group_lives(pgid):
             break
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-pgid, os.WNOHANG)[0]:
+            pass
     return process.returncode
 
 
