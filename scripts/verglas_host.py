@@ -55,9 +55,22 @@ class HostError(Exception):
     """A failure with a message for the person at the terminal: one line, no traceback."""
 
 
+def note(text):
+    print('verglas: ' + text, file=sys.stderr, flush=True)
+
+
+def warn(text):
+    note('warning: ' + text)
+
+
+def build_folder():
+    """build/, or what VERGLAS_BUILD names."""
+    return os.path.abspath(os.environ.get('VERGLAS_BUILD') or os.path.join(ROOT, 'build'))
+
+
 def driver_folder():
-    """Where our driver is: build/dri, or where VERGLAS_DRI points."""
-    return os.path.abspath(os.environ.get('VERGLAS_DRI') or os.path.join(ROOT, 'build', 'dri'))
+    """Where our driver is: build/dri, or what VERGLAS_DRI names."""
+    return os.path.abspath(os.environ.get('VERGLAS_DRI') or os.path.join(build_folder(), 'dri'))
 
 
 def stock_folder():
@@ -124,14 +137,13 @@ def client_env(driver, socket_path=None, display=None, base=None):
         env['GALLIUM_DRIVER'] = 'virpipe'
         if socket_path:
             env['VTEST_SOCKET_NAME'] = socket_path
-            if driver == 'stock':
+            if os.path.realpath(env['LIBGL_DRIVERS_PATH']) == os.path.realpath(stock_folder()):
                 others = env.get('LD_PRELOAD')
                 env['LD_PRELOAD'] = stock_preload() + (':' + others if others else '')
     # On a machine with another vendor's driver libglvnd would never ask Mesa.
     env['__GLX_VENDOR_LIBRARY_NAME'] = 'mesa'
     if os.path.exists(MESA_EGL):
         env['__EGL_VENDOR_LIBRARY_FILENAMES'] = MESA_EGL
-    env.setdefault('vblank_mode', '0')
     if display:
         env['DISPLAY'] = display
         env.pop('WAYLAND_DISPLAY', None)
@@ -217,6 +229,8 @@ def last_line(path):
 
 def find_program(name, package):
     path = shutil.which(name)
+    if path is None and package is None:
+        raise HostError(f'there is no program {name}')
     if path is None:
         raise HostError(f'{name} is not installed (Debian package {package}; bin/setup installs it)')
     return path
@@ -458,7 +472,7 @@ def run_main(main):
     try:
         status = main()
     except HostError as error:
-        print(f'verglas: {error}', file=sys.stderr)
+        note(str(error))
         status = 1
     except BrokenPipeError:
         # The reader of our output went away: nothing is wrong, and nothing is left to say.
