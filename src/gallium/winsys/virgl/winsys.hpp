@@ -24,6 +24,15 @@ namespace virgl {
 
 class Winsys;
 
+// The block of a format: its size in texels and in bytes (1x1x1 for buffers).
+struct FormatBlock {
+   uint8_t width = 1;
+   uint8_t height = 1;
+   uint8_t bytes = 1;
+
+   bool operator==(const FormatBlock &) const = default;
+};
+
 // What the host is told of a resource; sizes in texels (bytes for buffers). `target`, `bind` and
 // `flags` carry the protocol's own numbers (proto::bind, virgl_hw.h), which Gallium's are mapped to
 // by the driver.
@@ -40,6 +49,8 @@ struct ResourceDesc {
    uint32_t flags = 0;
    // Bytes of guest memory behind the resource; 0 = none (multisampled textures).
    uint32_t size = 0;
+   // Not told to the host: what a winsys needs to know to count the bytes of a region.
+   FormatBlock block{};
 
    bool operator==(const ResourceDesc &) const = default;
 };
@@ -69,10 +80,11 @@ public:
    uint32_t size() const { return desc_.size; }
 
    // The guest memory, mapped for the lifetime of the object; nullptr where there is none or it
-   // could not be mapped.
-   std::byte *map() const { return map_; }
+   // could not be mapped. The first call on a new resource may have to wait until the host has come
+   // to its creation (a winsys may create without waiting), so do not map what is not accessed.
+   inline std::byte *map() const;
 
-   // The submission (Winsys::submit's number) that last used it; 0 = none.
+   // The submission or transfer (Winsys's numbers) that last used it; 0 = none.
    uint64_t last_use() const { return last_use_.load(std::memory_order_acquire); }
 
    // Batches being recorded that name it: while this is not 0 the resource is busy whatever
@@ -92,7 +104,9 @@ protected:
    Winsys &ws_;
    proto::ResourceHandle handle_;
    ResourceDesc desc_;
+   // Written before map_pending_ becomes false, constant from then on.
    std::byte *map_ = nullptr;
+   std::atomic<bool> map_pending_{false};
    std::atomic<uint64_t> last_use_{0};
    std::atomic<uint32_t> refs_{1};
 
@@ -169,7 +183,7 @@ public:
 
    // Moves a region between guest memory and host storage, in order with earlier submissions. The
    // guest memory may be reused (to_host) or read (from_host) only after wait_idle() on the resource.
-   // False: refused or lost.
+   // A transfer takes a number of the same row as submissions. False: refused or lost.
    virtual bool transfer_to_host(Bo &bo, uint32_t level, const Box &box,
                                  const MemoryLayout &layout) = 0;
    virtual bool transfer_from_host(Bo &bo, uint32_t level, const Box &box,
@@ -178,7 +192,8 @@ public:
    // Sends a finished stream of whole commands. `bos` are the resources it names, each once.
    // `in_fence_fd` is a sync file to wait for (-1: none), borrowed. `out_fence_fd`, where not null,
    // receives a sync file the caller owns (-1 where fence_fds is not offered).
-   // Returns the submission's number: 1, 2, 3, …; 0 when it failed (the winsys is then lost).
+   // Returns the submission's number, which grows from call to call (transfers take numbers too);
+   // 0 when it failed (the winsys is then lost).
    virtual uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
                            int in_fence_fd, int *out_fence_fd) = 0;
 
@@ -192,7 +207,11 @@ public:
    // UINT64_MAX: for ever). False when the time is up. A lost winsys counts as complete.
    virtual bool wait_submission(uint64_t number, uint64_t timeout_ns) = 0;
 
-   // Waits until no submission or transfer uses the resource's guest memory.
+   // Waits until no submission or transfer uses the resource's *guest memory*. That can be earlier
+   // than the end of the submission: a host that has executed a transfer of its stream is done with
+   // the memory even while its GPU works on. Guest memory which the host writes when its GPU gets
+   // there (query results: resources with the bind flag `custom` or `query_buffer`) is idle only when
+   // the submission is complete.
    virtual bool wait_idle(Bo &bo, uint64_t timeout_ns) = 0;
    // Whether a submission or transfer may still use it: no system call, may err towards busy.
    virtual bool is_busy(const Bo &bo) const = 0;
@@ -206,8 +225,11 @@ public:
 
 protected:
    friend class BoRef;
+   friend class Bo;
    // Called with the last reference dropped.
    virtual void release(Bo *bo) = 0;
+   // Called by Bo::map() while the mapping is pending; clears map_pending_ (also when it failed).
+   virtual void finish_map(Bo &bo) = 0;
 
    static void set_last_use(Bo &bo, uint64_t number)
    {
@@ -227,6 +249,13 @@ protected:
    std::atomic<bool> lost_{false};
    std::atomic<uint64_t> completed_{0};
 };
+
+inline std::byte *Bo::map() const
+{
+   if (map_pending_.load(std::memory_order_acquire)) [[unlikely]]
+      ws_.finish_map(const_cast<Bo &>(*this));
+   return map_;
+}
 
 inline void BoRef::reset()
 {
