@@ -17,6 +17,9 @@ namespace virgl {
 
 struct Screen;
 
+// The protocol's number of a stage: not Gallium's.
+proto::ShaderStage host_stage(pipe_shader_type stage);
+
 // A shader ready to be encoded: complete, host-independent of any context.
 struct ShaderText {
    std::string text;         // TGSI text, without a terminating NUL
@@ -29,8 +32,8 @@ struct ShaderText {
 // The NIR options of a stage, fit for the TGSI translator and for what the host announced.
 const nir_shader_compiler_options *shader_nir_options(const Screen &screen, pipe_shader_type stage);
 
-// pipe_screen::finalize_nir: lowers what neither the translator nor the host takes. Returns an error
-// message the caller must free(), or nullptr. Thread-safe.
+// pipe_screen::finalize_nir: lowers what neither the translator nor the host takes. Returns an
+// error message the caller must free(), or nullptr. Thread-safe.
 char *shader_finalize_nir(pipe_screen *screen, void *nir);
 
 // Translates a graphics shader state (IR_NIR: takes ownership of the nir_shader; IR_TGSI: borrows
