@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The work of bin/bench: Verglas and stock virgl in turn, on the same server and display."""
+
+import argparse
+import os
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import cases
+import results
+import verglas_host
+from verglas_host import HostError, note, warn
+
+BASE = 'stock'
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog='bin/bench', description='Measure Verglas against stock virgl, in turn, on the same '
+        'server. Prints medians, half the range, and ratios; writes raw samples and a plot.',
+        epilog='Exit status: 0, or 1 when a case failed on a driver (or is below --fail-below).')
+    parser.add_argument('--quick', action='store_true',
+                        help='11 cases and 3 rounds, in less than 3 minutes')
+    parser.add_argument('--rounds', type=int, metavar='N', help='rounds (3 with --quick, else 5)')
+    parser.add_argument('--only', metavar='REGEX', help='only cases whose name matches')
+    parser.add_argument('--native', action='store_true',
+                        help='native llvmpipe as well: the horizon (always without --quick)')
+    parser.add_argument('--json', metavar='FILE', help='raw samples (default: build/bench.json)')
+    parser.add_argument('--plot', metavar='FILE', help='the plot (default: beside the JSON, .svg)')
+    parser.add_argument('--fail-below', type=float, metavar='R',
+                        help='exit with 1 when a case is below R times stock')
+    parser.add_argument('--list', action='store_true', help='list the cases and stop')
+    options = parser.parse_args()
+    options.rounds = options.rounds if options.rounds is not None else 3 if options.quick else 5
+    if options.rounds < 1:
+        parser.error('--rounds must be 1 or more')
+    options.json = options.json or os.path.join(verglas_host.build_folder(), 'bench.json')
+    options.plot = options.plot or os.path.splitext(options.json)[0] + '.svg'
+    return options, parser
+
+
+def choose(options, parser):
+    chosen = [case for case in cases.all_cases() if case.quick or not options.quick]
+    if options.only:
+        try:
+            chosen = [case for case in chosen if re.search(options.only, case.name)]
+        except re.error as error:
+            parser.error(f'--only: {error}')
+    if not chosen:
+        parser.error('no case is left')
+    return chosen
+
+
+def measure(host, chosen, drivers, rounds):
+    found = [results.Result(case, drivers) for case in chosen]
+    environments = {driver: host.env(driver) for driver in drivers}
+    total = rounds * len(chosen) * len(drivers)
+    done = 0
+    for turn in range(rounds):
+        for i, result in enumerate(found):
+            # Whoever goes second finds a warmer machine: take turns at it.
+            order = drivers if (turn + i) % 2 == 0 else drivers[::-1]
+            for driver in order:
+                done += 1
+                if result.failures[driver]:
+                    continue  # it has failed already; more rounds only take time
+                progress(f'[{done}/{total}] {result.case.name} on {driver}')
+                try:
+                    result.samples[driver].append(result.case.run(environments[driver]))
+                except cases.CaseFailed as failure:
+                    result.failures[driver].append(str(failure))
+                    progress('')
+                    note(f'{result.case.name} failed on {driver}: {failure}')
+                if not host.server.alive():
+                    raise HostError('the server ended during '
+                                    f'{result.case.name}: {verglas_host.last_line(host.server.log_path)}')
+    progress('')
+    return found
+
+
+def processor_use(seconds=1.0):
+    """The part of the machine that others keep busy, measured now (the load average lags)."""
+    def idle_and_all():
+        with open('/proc/stat', encoding='ascii') as f:
+            fields = [int(word) for word in f.readline().split()[1:]]
+        return fields[3] + fields[4], sum(fields[:8])  # idle + waiting for disks
+    idle, whole = idle_and_all()
+    time.sleep(seconds)
+    idle_then, whole_then = idle_and_all()
+    return 1 - (idle_then - idle) / max(1, whole_then - whole)
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
+
+
+def main():
+    options, parser = parse_arguments()
+    chosen = choose(options, parser)
+    if options.list:
+        for case in chosen:
+            print(case.name)
+        return 0
+    drivers = ['verglas', BASE] + (['native'] if options.native or not options.quick else [])
+    if not os.path.exists(os.path.join(verglas_host.driver_folder(), 'swrast_dri.so')):
+        raise HostError(f'there is no driver in {verglas_host.driver_folder()}: run bin/setup')
+    busy = processor_use()
+    if busy > 0.15:
+        warn(f'the machine is busy ({busy:.0%} of its cores): do not trust these numbers')
+
+    started = time.monotonic()
+    # Always an Xvfb: a real display's compositor would have its own say in every number.
+    with verglas_host.Host(private_display=True) as host:
+        found = measure(host, chosen, drivers, options.rounds)
+    seconds = time.monotonic() - started
+
+    for line in results.table(found, drivers, BASE):
+        print(line)
+    about = {'mode': 'quick' if options.quick else 'full', 'rounds': options.rounds,
+             'seconds': round(seconds, 1), 'busy_before': round(busy, 2)}
+    document = results.as_json(found, drivers, BASE, about)
+    results.write_json(options.json, document)
+    subtitle = (f'{document["versions"]["verglas"]}, {document["machine"]["cores"]} cores, '
+                f'median of {options.rounds}, {document["date"]}')
+    results.write(options.plot, results.svg(found, 'verglas', BASE, subtitle))
+    print(f'{options.rounds} rounds in {seconds:.0f} s; raw samples: {options.json}; '
+          f'plot: {options.plot}')
+
+    failed = [r for r in found if any(r.failed(driver) for driver in drivers)]
+    for result in failed:
+        for driver in drivers:
+            for reason in result.failures[driver]:
+                print(f'FAILED {result.case.name} on {driver}: {reason}')
+    slow = [r.case.name for r in found
+            if options.fail_below and (r.ratio('verglas', BASE) or 0) < options.fail_below]
+    if slow:
+        print(f'below {options.fail_below}x stock: {", ".join(slow)}')
+    return 1 if failed or slow else 0
+
+
+if __name__ == '__main__':
+    verglas_host.run_main(main)

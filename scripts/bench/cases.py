@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""What bin/bench measures. Every result is a rate: more is better."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+import verglas_host
+
+PIGLIT = '/usr/lib/x86_64-linux-gnu/piglit/bin'
+ESCAPES = re.compile(r'\x1b\[[0-9;]*m')
+# Names of the eight that --quick runs; the others are named by drawoverhead's own output.
+QUICK_DRAWOVERHEAD = (1, 2, 3, 4, 6, 9, 21, 24)
+DRAWOVERHEAD_CASES = 39
+GLMARK2_SCENES = ('build', 'texture', 'shading', 'bump', 'effect2d', 'pulsar', 'desktop', 'buffer',
+                  'ideas', 'jellyfish', 'terrain', 'shadow', 'refract', 'conditionals', 'function',
+                  'loop')
+
+
+class CaseFailed(Exception):
+    """This case gave no result on this driver; the message says why, in a line."""
+
+
+def run_for_match(command, env, pattern, limit, stop_early=False):
+    """Run COMMAND and return the match of PATTERN in its output.
+
+    Its output goes to a terminal of its own, which makes the C library print line by line. With
+    stop_early the program is ended once the line is there: it would go on for ever.
+    """
+    master, slave = pty.openpty()
+    try:
+        process = verglas_host.spawn(command, env=env, stdout=slave, stderr=subprocess.STDOUT)
+    except OSError as error:
+        os.close(master)
+        raise CaseFailed(f'cannot run {command[0]}: {error.strerror}') from None
+    finally:
+        os.close(slave)
+    deadline = time.monotonic() + limit
+    text = ''
+    match = None
+    timed_out = False
+    try:
+        while not (stop_early and match):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                timed_out = True
+                break
+            if not select.select([master], [], [], left)[0]:
+                continue
+            try:
+                more = os.read(master, 65536)
+            except OSError:  # EIO: all writers are gone
+                more = b''
+            if not more:
+                break
+            text += more.decode(errors='replace')
+            # Whole lines only: the number at the end of half a line may be half a number.
+            match = match or pattern.search(ESCAPES.sub('', text[:text.rfind('\n') + 1]))
+        if not timed_out and not (stop_early and match):
+            process.wait(timeout=max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        timed_out = True
+    finally:
+        verglas_host.end(process)
+        os.close(master)
+    said = [line.strip() for line in ESCAPES.sub('', text).splitlines() if line.strip()]
+    if timed_out:
+        raise CaseFailed(f'no end within {limit:.0f} s')
+    if not stop_early and process.returncode != 0:
+        how = f'status {process.returncode}'
+        if process.returncode < 0:
+            how = f'signal {-process.returncode}'
+        raise CaseFailed(how + (': ' + said[-1] if said else ''))
+    if match is None:
+        raise CaseFailed('no result: ' + (said[-1] if said else 'no output'))
+    return match
+
+
+class Glxgears:
+    name = 'glxgears'
+    label = 'glxgears'
+    unit = 'frames/s'
+    quick = True
+
+    def run(self, env):
+        # It reports every 5 seconds; the first report holds its start, some 1 % of the time.
+        match = run_for_match(['glxgears'], env, re.compile(r'= ([0-9.]+) FPS'), 20,
+                              stop_early=True)
+        return float(match[1])
+
+
+class DrawOverhead:
+    unit = 'kdraws/s'
+
+    def __init__(self, number):
+        self.number = number
+        self.name = f'drawoverhead-{number}'
+        self.label = self.name
+        self.quick = number in QUICK_DRAWOVERHEAD
+
+    def run(self, env):
+        program = os.path.join(PIGLIT, 'drawoverhead')
+        match = run_for_match([program, '-test', str(self.number), '-duration', '1', '-auto',
+                               '-fbo'], env,
+                              re.compile(rf'^\s*{self.number}, (.*?)\s*,\s*([0-9.]+),', re.M), 60)
+        self.label = f'{self.number} ' + self._short(match[1])
+        return float(match[2])
+
+    @staticmethod
+    def _short(text):
+        """"DrawElements ( 1 VBO| 1 UBO|  1 Tex) w/ x change" without what is the same in all."""
+        text = re.sub(r'\s*\(.*?\)\s*w/\s*', ': ', text)
+        return re.sub(r' change$', '', re.sub(r'\s+', ' ', text))
+
+
+class Transfer:
+    unit = 'MB/s'
+
+    def __init__(self, mode, label, quick):
+        self.name = mode
+        self.label = label
+        self.mode = mode
+        self.quick = quick
+
+    def run(self, env):
+        program = os.path.join(verglas_host.build_folder(), 'tests', 'bench', 'transfer')
+        match = run_for_match([program, self.mode, '--seconds', '0.5'], env,
+                              re.compile(r'([0-9.]+) MB/s'), 30)
+        return float(match[1])
+
+
+class Glmark2:
+    unit = 'frames/s'
+    quick = False
+
+    def __init__(self, scene):
+        self.scene = scene
+        self.name = 'glmark2-' + scene
+        self.label = 'glmark2 ' + scene
+
+    def run(self, env):
+        match = run_for_match(['glmark2', '-b', f'{self.scene}:duration=2'], env,
+                              re.compile(r'FPS:\s*([0-9.]+)'), 60)
+        return float(match[1])
+
+
+def all_cases():
+    cases = [Glxgears()]
+    cases += [DrawOverhead(number) for number in range(1, DRAWOVERHEAD_CASES + 1)]
+    cases += [Transfer('upload', 'texture upload', True), Transfer('readback', 'read-back', True),
+              Transfer('buffer', 'buffer upload', False)]
+    cases += [Glmark2(scene) for scene in GLMARK2_SCENES]
+    return cases
