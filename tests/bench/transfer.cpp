@@ -41,7 +41,7 @@ struct Options {
 }
 
 class Context {
- public:
+public:
    Context()
    {
       display_ = eglGetPlatformDisplay(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, nullptr);
@@ -68,7 +68,7 @@ class Context {
    Context(const Context &) = delete;
    Context &operator=(const Context &) = delete;
 
- private:
+private:
    EGLDisplay display_ = EGL_NO_DISPLAY;
    EGLContext context_ = EGL_NO_CONTEXT;
 };
@@ -126,7 +126,8 @@ int measure(const Options &options, std::size_t bytes_per_round, Round &&round)
    } while (elapsed() < options.seconds);
 
    const double rate = static_cast<double>(rounds - first) * bytes_per_round / elapsed() / 1e6;
-   std::printf("%.*s %.1f MB/s\n", static_cast<int>(options.mode.size()), options.mode.data(), rate);
+   std::printf("%.*s %.1f MB/s\n", static_cast<int>(options.mode.size()), options.mode.data(),
+               rate);
    return rounds - 1;
 }
 
@@ -192,8 +193,8 @@ bool readback(const Options &options)
       glClearColor(channel, channel, channel, channel);
       glClear(GL_COLOR_BUFFER_BIT);
       glReadPixels(0, 0, size, size, GL_RGBA, GL_UNSIGNED_BYTE, pixels.data());
-      right &= std::ranges::all_of(std::span(pixels).last(4),
-                                   [&](uint8_t got) { return got == value; });
+      right &=
+         std::ranges::all_of(std::span(pixels).last(4), [&](uint8_t got) { return got == value; });
    });
    return right;
 }
