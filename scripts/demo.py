@@ -56,22 +56,6 @@ def parse_arguments():
     return options
 
 
-def gl_strings(env, gles):
-    """Vendor, renderer and version in this environment."""
-    script = os.path.join(verglas_host.ROOT, 'scripts', 'verglas_glinfo.py')
-    try:
-        done = subprocess.run([sys.executable, script, 'gles' if gles else 'gl'], env=env, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
-    except subprocess.TimeoutExpired:
-        raise HostError('the driver makes no GL context within 30 s') from None
-    lines = done.stdout.splitlines()
-    if done.returncode != 0 or len(lines) < 3:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = said[-1] if said else 'it was ended by signal ' + str(-done.returncode)
-        raise HostError('no GL context: ' + reason.removeprefix('verglas: '))
-    return lines[:3]
-
-
 class Camera:
     """Takes the picture: of the new window on the display, and again while it shows nothing."""
 
@@ -264,7 +248,7 @@ def main():
 
     gles = bool(GLES.search(os.path.basename(options.program[0])))
     with verglas_host.Host(server=options.driver != 'native') as host:
-        vendor, renderer, version = gl_strings(host.env(options.driver), gles)
+        vendor, renderer, version = verglas_host.gl_strings(host.env(options.driver), gles)
         for name, value in (('VENDOR', vendor), ('RENDERER', renderer), ('VERSION', version)):
             print(f'GL_{name}: {value}', flush=True)
         if options.driver == 'verglas' and vendor != 'Verglas' and 'VERGLAS_DRI' not in os.environ:
@@ -278,7 +262,8 @@ def main():
 
     camera = run.camera
     if camera.taken:
-        print(f'screenshot: {os.path.relpath(options.out)} ({camera.size})')
+        near = os.path.relpath(options.out)
+        print(f'screenshot: {options.out if near.startswith("..") else near} ({camera.size})')
         if camera.colours < 2:
             warn('the screenshot shows one colour only')
     else:

@@ -458,6 +458,22 @@ class Host:
         self.stop()
 
 
+def gl_strings(env, gles=False):
+    """Vendor, renderer and version that a GL context has in this environment."""
+    script = os.path.join(ROOT, 'scripts', 'verglas_glinfo.py')
+    try:
+        done = subprocess.run([sys.executable, script, 'gles' if gles else 'gl'], env=env, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired:
+        raise HostError('the driver makes no GL context within 30 s') from None
+    lines = done.stdout.splitlines()
+    if done.returncode != 0 or len(lines) < 3:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = said[-1] if said else 'it was ended by signal ' + str(-done.returncode)
+        raise HostError('no GL context: ' + reason.removeprefix('verglas: '))
+    return lines[:3]
+
+
 def _raise_exit(number, _frame):
     # Only once: a second signal must not cut the clean-up short.
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -82,6 +82,19 @@ def measure(host, chosen, drivers, rounds):
     return found
 
 
+def driver_strings(host, driver):
+    """What DRIVER says it is; None where it makes no context: its cases will say why."""
+    try:
+        strings = verglas_host.gl_strings(host.env(driver))
+    except HostError as error:
+        warn(f'{driver}: {error}')
+        return None
+    if driver == 'verglas' and strings[0] != 'Verglas' and 'VERGLAS_DRI' not in os.environ:
+        raise HostError(f'the driver in {verglas_host.driver_folder()} is not Verglas, but '
+                        + strings[0])
+    return strings
+
+
 def processor_use(seconds=1.0):
     """The part of the machine that others keep busy, measured now (the load average lags)."""
     def idle_and_all():
@@ -116,13 +129,14 @@ def main():
     started = time.monotonic()
     # Always an Xvfb: a real display's compositor would have its own say in every number.
     with verglas_host.Host(private_display=True) as host:
+        strings = {driver: driver_strings(host, driver) for driver in drivers}
         found = measure(host, chosen, drivers, options.rounds)
     seconds = time.monotonic() - started
 
     for line in results.table(found, drivers, BASE):
         print(line)
     about = {'mode': 'quick' if options.quick else 'full', 'rounds': options.rounds,
-             'seconds': round(seconds, 1), 'busy_before': round(busy, 2)}
+             'seconds': round(seconds, 1), 'busy_before': round(busy, 2), 'gl': strings}
     document = results.as_json(found, drivers, BASE, about)
     results.write_json(options.json, document)
     subtitle = (f'{document["versions"]["verglas"]}, {document["machine"]["cores"]} cores, '

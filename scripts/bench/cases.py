@@ -111,8 +111,10 @@ class DrawOverhead:
 
     @staticmethod
     def _short(text):
-        """"DrawElements ( 1 VBO| 1 UBO|  1 Tex) w/ x change" without what is the same in all."""
-        text = re.sub(r'\s*\(.*?\)\s*w/\s*', ': ', text)
+        """"DrawElements (16 VBO| 8 UBO|  8 Tex) w/ x change" as "DrawElements 16/8/8 x"."""
+        counts = re.search(r'\((.*?)\)', text)
+        bound = '/'.join(re.findall(r'\d+', counts[1])) if counts else ''
+        text = re.sub(r'\s*\(.*?\)\s*w/\s*', f' {bound} ', text)
         return re.sub(r' change$', '', re.sub(r'\s+', ' ', text))
 
 
