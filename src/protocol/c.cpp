@@ -1,0 +1,1 @@
+#include "protocol/shader_chunks.hpp"
