@@ -80,16 +80,15 @@ constexpr uint32_t VERSION_RENDERER = 5;
 // Before 2 a host had four streams without saying so; from then on there is a capability bit.
 constexpr uint32_t VERSION_VERTEX_STREAMS = 2;
 
-bool empty(const FormatBits &mask)
+bool empty(const proto::FormatMask &mask)
 {
-   return std::all_of(mask.begin(), mask.end(), [](uint32_t w) { return w == 0; });
+   return std::ranges::all_of(mask.bitmask, [](uint32_t w) { return w == 0; });
 }
 
 void fill_formats(Limits &l, const proto::Caps &c)
 {
    l.sampler = c.sampler;
    l.render = c.render;
-   l.depth_stencil = c.depthstencil;
    l.vertex_buffer = c.vertexbuffer;
    l.readback = c.supported_readback_formats;
    l.scanout = c.scanout;
@@ -138,7 +137,7 @@ void fill_pipeline(Limits &l, const proto::Caps &c)
    // pipe_vertex_buffer::stride has 16 bits; GL asks for 2048.
    l.vertex_attrib_stride = bounded(c.max_vertex_attrib_stride, 2048, 255, 65535);
    l.varyings = l.glsl_level < 150 ? l.vertex_attribs : MAX_VARYING_SLOTS;
-   if (c.bset & proto::feature::has_tessellation_shaders)
+   if (c.has_feature(proto::feature::has_tessellation_shaders))
       l.patch_varyings = bounded(c.max_shader_patch_varyings, 30, 1, MAX_VARYING_SLOTS);
    l.geometry_vertices = bounded(c.max_geom_output_vertices, 256, 1, 4096);
    l.geometry_components = bounded(c.max_geom_total_output_components, 1024, 64, 16384);
@@ -165,7 +164,7 @@ void fill_stages(Limits &l, const proto::Caps &c)
       switch (stage) {
       case ShaderStage::tess_ctrl:
       case ShaderStage::tess_eval:
-         s.present = (c.bset & proto::feature::has_tessellation_shaders) != 0;
+         s.present = c.has_feature(proto::feature::has_tessellation_shaders);
          break;
       case ShaderStage::compute:
          s.present = c.has(proto::cap::compute_shader);

@@ -15,14 +15,6 @@
 
 namespace virgl {
 
-// Bit n set: the protocol's format number n.
-using FormatBits = std::array<uint32_t, 16>;
-
-inline bool format_bit(const FormatBits &mask, uint32_t format)
-{
-   return format / 32 < mask.size() && (mask[format / 32] >> (format % 32) & 1) != 0;
-}
-
 inline constexpr unsigned NUM_STAGES = 6;
 
 struct StageLimits {
@@ -97,15 +89,15 @@ struct Limits {
    float anisotropy = 0; // 1 or less: no anisotropic filtering
    float lod_bias = 0;
 
-   // The capset's masks, with those that an older host did not know filled in.
-   FormatBits sampler{};
-   FormatBits render{};
-   FormatBits depth_stencil{};
-   FormatBits vertex_buffer{};
-   FormatBits readback{};
-   FormatBits scanout{};
+   // The capset's masks, with those that an older host did not know filled in. No host has ever
+   // filled in the one for depth and stencil: such formats are in that for sampling.
+   proto::FormatMask sampler{};
+   proto::FormatMask render{};
+   proto::FormatMask vertex_buffer{};
+   proto::FormatMask readback{};
+   proto::FormatMask scanout{};
    // Only where multisample_known: otherwise every renderable format counts as multisampled.
-   FormatBits multisample{};
+   proto::FormatMask multisample{};
    bool multisample_known = false;
 
    // Answers to PIPE_CAP_* questions by number, filled in by screen_init_caps.

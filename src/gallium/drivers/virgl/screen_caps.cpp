@@ -76,7 +76,7 @@ private:
       for (pipe_cap p : params)
          set(p, value);
    }
-   bool can(uint32_t bit) const { return (screen_.caps.bset & bit) != 0; }
+   bool can(uint32_t bit) const { return screen_.caps.has_feature(bit); }
    bool has(uint32_t bit) const { return screen_.has(bit); }
    bool has2(uint32_t bit) const { return screen_.has2(bit); }
    // Hosts older than `version` had a thing without announcing it; from then on there is a bit.
@@ -442,7 +442,7 @@ void screen_init_caps(Screen &screen)
    p.get_shader_param = get_shader_param;
    p.get_compute_param = get_compute_param;
    p.get_compiler_options = get_compiler_options;
-   p.finalize_nir = shader_finalize_nir;
+   // No finalize_nir: the translator lowers everything anyhow, once the variant is known.
    if (!p.get_timestamp)
       p.get_timestamp = u_default_get_timestamp;
 

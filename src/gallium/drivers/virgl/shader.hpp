@@ -32,10 +32,6 @@ struct ShaderText {
 // The NIR options of a stage, fit for the TGSI translator and for what the host announced.
 const nir_shader_compiler_options *shader_nir_options(const Screen &screen, pipe_shader_type stage);
 
-// pipe_screen::finalize_nir: lowers what neither the translator nor the host takes. Returns an
-// error message the caller must free(), or nullptr. Thread-safe.
-char *shader_finalize_nir(pipe_screen *screen, void *nir);
-
 // Translates a graphics shader state (IR_NIR: takes ownership of the nir_shader; IR_TGSI: borrows
 // the tokens). False when it cannot be translated; one line on stderr says why. Thread-safe.
 bool shader_translate(const Screen &screen, pipe_shader_type stage, const pipe_shader_state &state,

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// What formats the host has, for what uses.
+#include "gallium/drivers/virgl/limits.hpp"
+#include "gallium/drivers/virgl/screen.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "pipe/p_defines.h"
+#include "protocol/pipe_formats.hpp"
+#include "util/format/u_format.h"
+
+namespace virgl {
+namespace {
+
+using FormatDescription = struct util_format_description; // a function has the name, too
+
+bool has(const proto::FormatMask &mask, pipe_format format)
+{
+   return proto::supports(mask, proto::from_pipe(format));
+}
+
+// Hosts decide by a format's first channel how to fetch it, and take these packed ones besides
+// (virglrenderer's vrend_create_vertex_elements_state). They announce R11G11B10 only, which not all
+// of them had.
+bool vertex_format_supported(const Limits &limits, pipe_format format)
+{
+   switch (format) {
+   case PIPE_FORMAT_R11G11B10_FLOAT:
+      return has(limits.vertex_buffer, format);
+   case PIPE_FORMAT_R10G10B10A2_UNORM:
+   case PIPE_FORMAT_R10G10B10A2_SNORM:
+   case PIPE_FORMAT_R10G10B10A2_USCALED:
+   case PIPE_FORMAT_R10G10B10A2_SSCALED:
+   case PIPE_FORMAT_B10G10R10A2_UNORM:
+   case PIPE_FORMAT_B10G10R10A2_SNORM:
+      return true;
+   default:
+      break;
+   }
+
+   const FormatDescription *desc = util_format_description(format);
+   if (proto::from_pipe(format) == proto::Format::NONE || !desc ||
+       desc->layout != UTIL_FORMAT_LAYOUT_PLAIN || !desc->is_array)
+      return false;
+   const util_format_channel_description &channel = desc->channel[0];
+   switch (channel.type) {
+   case UTIL_FORMAT_TYPE_FLOAT:
+      return channel.size == 16 || channel.size == 32 || channel.size == 64;
+   case UTIL_FORMAT_TYPE_UNSIGNED:
+   case UTIL_FORMAT_TYPE_SIGNED:
+      return channel.size == 8 || channel.size == 16 || channel.size == 32;
+   default:
+      return false;
+   }
+}
+
+bool samples_supported(const Screen &screen, pipe_format format, unsigned samples,
+                       unsigned storage_samples, unsigned bind)
+{
+   const Limits &l = *screen.limits;
+   if (std::max(samples, 1u) != std::max(storage_samples, 1u) || std::popcount(samples) > 1)
+      return false;
+   if (samples <= 1)
+      return true;
+   if (!screen.caps.has_feature(proto::feature::texture_multisample) || samples > l.samples)
+      return false;
+   if ((bind & PIPE_BIND_SHADER_IMAGE) && samples > l.image_samples)
+      return false;
+   // The mask has a bit for "no format", too: framebuffers without attachments.
+   return !l.multisample_known || l.multisample.test(uint32_t(proto::from_pipe(format)));
+}
+
+// Layouts that GL does not allow, or no host has, in this kind of texture.
+bool target_supported(pipe_format format, const FormatDescription &desc,
+                      pipe_texture_target target)
+{
+   if (target == PIPE_BUFFER)
+      return !util_format_is_compressed(format);
+   switch (format) {
+   case PIPE_FORMAT_R32G32B32_FLOAT:
+   case PIPE_FORMAT_R32G32B32_SINT:
+   case PIPE_FORMAT_R32G32B32_UINT:
+      return false; // three words to a texel: only in buffers (ARB_texture_buffer_object_rgb32)
+   default:
+      break;
+   }
+   if (target != PIPE_TEXTURE_3D)
+      return true;
+   return desc.layout != UTIL_FORMAT_LAYOUT_RGTC && desc.layout != UTIL_FORMAT_LAYOUT_ETC &&
+          desc.layout != UTIL_FORMAT_LAYOUT_S3TC;
+}
+
+// Formats that hosts announce and GL has nothing of the kind for.
+bool emulated_badly(pipe_format format, const FormatDescription &desc)
+{
+   if (util_format_is_intensity(format))
+      return true;
+   // Two nibbles, as in L4A4.
+   return desc.layout == UTIL_FORMAT_LAYOUT_PLAIN && desc.nr_channels < 4 &&
+          desc.channel[0].size == 4;
+}
+
+bool render_format_supported(const Limits &limits, pipe_format format,
+                             const FormatDescription &desc)
+{
+   // Compressed and subsampled formats may be announced, but nobody draws to them.
+   return desc.colorspace != UTIL_FORMAT_COLORSPACE_ZS && desc.block.width == 1 &&
+          desc.block.height == 1 && has(limits.render, format);
+}
+
+bool is_format_supported(pipe_screen *screen, pipe_format format, pipe_texture_target target,
+                         unsigned samples, unsigned storage_samples, unsigned bind)
+{
+   return format_supported(Screen::from(screen), format, target, samples, storage_samples, bind);
+}
+
+} // namespace
+
+bool format_supported(const Screen &screen, pipe_format format, pipe_texture_target target,
+                      unsigned samples, unsigned storage_samples, unsigned bind)
+{
+   const Limits &l = *screen.limits;
+   if (!samples_supported(screen, format, samples, storage_samples, bind))
+      return false;
+   if (format == PIPE_FORMAT_NONE)
+      return (bind & PIPE_BIND_RENDER_TARGET) != 0; // a framebuffer without attachments
+   const FormatDescription *desc = util_format_description(format);
+   if (!desc)
+      return false;
+   // Asked for alone: no format is both of a vertex and of a texture in one resource.
+   if (bind & PIPE_BIND_VERTEX_BUFFER)
+      return vertex_format_supported(l, format);
+
+   if (!target_supported(format, *desc, target) || emulated_badly(format, *desc))
+      return false;
+   if ((bind & PIPE_BIND_RENDER_TARGET) && !render_format_supported(l, format, *desc))
+      return false;
+   if ((bind & PIPE_BIND_DEPTH_STENCIL) && desc->colorspace != UTIL_FORMAT_COLORSPACE_ZS)
+      return false;
+   if ((bind & PIPE_BIND_SCANOUT) && !has(l.scanout, format))
+      return false;
+   // Whatever else it is for, a texture of the format must exist: hosts announce that as sampling.
+   return has(l.sampler, format);
+}
+
+bool format_readable(const Screen &screen, pipe_format format)
+{
+   return has(screen.limits->readback, format);
+}
+
+void screen_init_formats(Screen &screen)
+{
+   screen.base.is_format_supported = is_format_supported;
+}
+
+} // namespace virgl
