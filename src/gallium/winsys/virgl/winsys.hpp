@@ -118,6 +118,12 @@ protected:
 class BoRef {
 public:
    BoRef() = default;
+   // A further reference to an object that somebody else keeps alive meanwhile.
+   static BoRef share(Bo &bo)
+   {
+      bo.refs_.fetch_add(1, std::memory_order_relaxed);
+      return adopt(&bo);
+   }
    // Takes over the reference the caller holds.
    static BoRef adopt(Bo *bo)
    {
@@ -213,6 +219,9 @@ public:
    // there (query results: resources with the bind flag `custom` or `query_buffer`) is idle only when
    // the submission is complete.
    virtual bool wait_idle(Bo &bo, uint64_t timeout_ns) = 0;
+   // One round trip that lets the host attend to what it does only between messages (collecting query
+   // results). False when lost.
+   virtual bool poll_host() { return !lost(); }
    // Whether a submission or transfer may still use it: no system call, may err towards busy.
    virtual bool is_busy(const Bo &bo) const = 0;
 
