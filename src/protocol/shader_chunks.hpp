@@ -13,31 +13,19 @@
 
 namespace virgl::proto {
 
-/// What is to be sent of a shader.
-struct ShaderSource {
-   ObjectHandle handle = ObjectHandle::none;
-   ShaderStage stage = ShaderStage::vertex;
-   std::string_view text{}; // without its NUL, which must stand behind it as in a std::string
-   uint32_t num_tokens = 0;
-   uint32_t local_memory = 0; // compute only
-   std::array<uint32_t, 4> stream_output_stride{};
-   std::span<const StreamOutput> stream_outputs{};
-};
-
-/// Gives the commands one by one, so that the caller can flush its batch between them:
-///
-///    for (ShaderChunks chunks(source); !chunks.done();) {
-///       if (batch.space() < chunks.min_dwords())
-///          batch.flush();
-///       batch.emit(chunks.next(batch.space()));
-///    }
+/// Gives the commands of a shader one by one.
 class ShaderChunks {
 public:
-   explicit ShaderChunks(const ShaderSource &source)
-      : source_(source), total_(uint32_t(source.text.size()) + 1)
+   /// Everything but the text and its place comes from `first`. The text is without its NUL, which must
+   /// stand behind it as in a std::string.
+   ShaderChunks(const CreateShader &first, std::string_view text)
+      : packet_(first), text_(text.data()), total_(uint32_t(text.size()) + 1)
    {
-      assert(source.text.data()[source.text.size()] == '\0');
-      assert(source.text.size() < 0x7fffffff);
+      assert(text.data()[text.size()] == '\0');
+      assert(text.size() < 0x7fffffff);
+      packet_.offset = total_;
+      packet_.continuation = false;
+      packet_.text = {};
    }
 
    bool done() const { return sent_ == total_; }
@@ -56,45 +44,35 @@ public:
       const uint32_t left = total_ - sent_;
       const uint32_t size = space >= dwords_of(left) ? left : space * 4;
 
-      CreateShader packet = {
-         .handle = source_.handle,
-         .stage = source_.stage,
-         .offset = sent_ == 0 ? total_ : sent_,
-         .continuation = sent_ != 0,
-         .num_tokens = source_.num_tokens,
-         .local_memory = source_.local_memory,
-         .text = std::string_view(source_.text.data() + sent_, size),
-      };
-      if (sent_ == 0) {
-         packet.stream_output_stride = source_.stream_output_stride;
-         packet.stream_outputs = source_.stream_outputs;
-      }
+      CreateShader packet = packet_;
+      packet.text = std::string_view(text_ + sent_, size);
+
       sent_ += size;
+      packet_.offset = sent_;
+      packet_.continuation = true;
+      packet_.stream_output_stride = {};
+      packet_.stream_outputs = {}; // belongs to the first chunk alone
       return packet;
    }
 
 private:
    /// Header and payload without text.
-   uint32_t overhead() const
-   {
-      CreateShader packet{.stage = source_.stage};
-      if (sent_ == 0)
-         packet.stream_outputs = source_.stream_outputs;
-      return 1 + packet.payload_dwords();
-   }
+   uint32_t overhead() const { return 1 + packet_.payload_dwords(); }
 
-   ShaderSource source_;
+   CreateShader packet_; // the next one, without its text
+   const char *text_;
    uint32_t total_; // bytes, with the NUL
    uint32_t sent_ = 0;
 };
 
-/// All commands of a shader, each in at most max_dwords with its header.
-template <typename Sink>
+/// Hands all commands of a shader to sink(const CreateShader &), each in at most room() dwords with its
+/// header. room() is asked before each and may flush the batch; it must then offer min_dwords() or more.
+template <typename Room, typename Sink>
 void
-for_each_shader_chunk(const ShaderSource &source, uint32_t max_dwords, Sink &&sink)
+emit_shader_chunks(const CreateShader &first, std::string_view text, Room &&room, Sink &&sink)
 {
-   for (ShaderChunks chunks(source); !chunks.done();)
-      sink(chunks.next(max_dwords));
+   for (ShaderChunks chunks(first, text); !chunks.done();)
+      sink(chunks.next(room()));
 }
 
 } // namespace virgl::proto

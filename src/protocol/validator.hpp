@@ -41,6 +41,8 @@ struct ValidatorOptions {
 class Validator {
 public:
    explicit Validator(const ValidatorOptions &options = {});
+   Validator(const Validator &) = delete;
+   Validator &operator=(const Validator &) = delete;
 
    /// The first fault of a submission. State advances up to it.
    std::optional<Fault> submit(std::span<const uint32_t> stream);
@@ -67,7 +69,7 @@ private:
       std::array<LongShader, 6> long_shaders;
    };
 
-   // Null when all is well, else what to say; the place is left in at_.
+   // False where there is a fault; fail() has then kept the place and the reason.
    bool check(const Command &command);
    bool check_header(const Command &command, const PacketDesc &desc);
    bool check_need(const PacketDesc &desc);

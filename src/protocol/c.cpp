@@ -1,1 +1,0 @@
-#include "protocol/shader_chunks.hpp"
