@@ -33,9 +33,9 @@ supports(const FormatMask &mask, Format format)
    return format != Format::NONE && mask.test(uint32_t(format));
 }
 
-/// What the host can do with one video profile; bit-fields of five dwords.
+/// What the host can do with one video profile; bit-fields of four dwords.
 struct VideoCaps {
-   uint32_t words[5];
+   uint32_t words[4];
 
 % for name, word, shift, width in m.caps['video_caps']:
    constexpr uint32_t ${name}() const { return words[${word}] >> ${shift} & ${hex((1 << width) - 1)}u; }
