@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "pipe/p_screen.h"
 #include "util/disk_cache.h"
@@ -57,9 +58,10 @@ struct Screen {
 void screen_init_caps(Screen &screen);
 // screen_formats.cpp: is_format_supported and the like.
 void screen_init_formats(Screen &screen);
-// resource.cpp, fence.cpp, context.cpp, present.cpp
+// resource.cpp, fence.cpp, present.cpp, context.cpp
 void screen_init_resources(Screen &screen);
 void screen_init_fences(Screen &screen);
+void screen_init_present(Screen &screen);
 pipe_context *context_create(pipe_screen *screen, void *priv, unsigned flags);
 
 // Creates the screen on a connected winsys; nullptr (after one line on stderr) when the host's

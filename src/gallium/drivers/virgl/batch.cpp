@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include "batch.hpp"
+
+#include <unistd.h>
+
+#include "util/libsync.h"
+
+#include "fence.hpp"
+#include "storage.hpp"
+
+namespace virgl {
+
+namespace {
+
+// Room for this many entries before the table grows for the first time.
+constexpr size_t initial_buckets = 256;
+
+size_t bucket_of(proto::ResourceHandle handle, size_t buckets)
+{
+   return (uint32_t(handle) * 2654435761u >> 8) & (buckets - 1);
+}
+
+} // namespace
+
+Batch::Batch(Winsys &ws)
+    : ws_(ws), storage_(new uint32_t[capacity_dwords]), begin_(storage_.get()), cursor_(begin_),
+      end_(begin_ + capacity_dwords), table_(initial_buckets, 0)
+{
+}
+
+Batch::~Batch()
+{
+   for (Bo *bo : bos_)
+      bo->recording_batches.fetch_sub(1, std::memory_order_acq_rel);
+   for (auto &storage : memory_users_)
+      storage->recorded_uses.fetch_sub(1, std::memory_order_acq_rel);
+   for (auto &fence : fences_)
+      fence->submitted(last_submission_);
+   if (in_fence_fd_ >= 0)
+      close(in_fence_fd_);
+}
+
+bool Batch::references(const Bo &bo) const
+{
+   const uint32_t hint = bo.batch_hint.load(std::memory_order_relaxed);
+   if (hint < bos_.size() && bos_[hint] == &bo)
+      return true;
+   for (size_t i = bucket_of(bo.handle(), table_.size()); table_[i] != 0;
+        i = (i + 1) & (table_.size() - 1)) {
+      if (bos_[table_[i] - 1] == &bo)
+         return true;
+   }
+   return false;
+}
+
+void Batch::reference_slow(Bo &bo)
+{
+   size_t i = bucket_of(bo.handle(), table_.size());
+   for (; table_[i] != 0; i = (i + 1) & (table_.size() - 1)) {
+      if (bos_[table_[i] - 1] == &bo) {
+         bo.batch_hint.store(table_[i] - 1, std::memory_order_relaxed);
+         return;
+      }
+   }
+   table_[i] = uint32_t(bos_.size()) + 1;
+   bo.batch_hint.store(uint32_t(bos_.size()), std::memory_order_relaxed);
+   bo.recording_batches.fetch_add(1, std::memory_order_acq_rel);
+   bos_.push_back(&bo);
+   refs_.push_back(BoRef::share(bo));
+   if (bos_.size() * 2 > table_.size())
+      rehash(table_.size() * 4);
+}
+
+void Batch::rehash(size_t buckets)
+{
+   table_.assign(buckets, 0);
+   for (size_t n = 0; n < bos_.size(); n++) {
+      size_t i = bucket_of(bos_[n]->handle(), buckets);
+      while (table_[i] != 0)
+         i = (i + 1) & (buckets - 1);
+      table_[i] = uint32_t(n) + 1;
+   }
+}
+
+void Batch::uses_memory_of(const std::shared_ptr<Storage> &storage)
+{
+   // Twice in a row is the common repetition (piecewise uploads); others only cost an entry.
+   if (!memory_users_.empty() && memory_users_.back() == storage)
+      return;
+   storage->recorded_uses.fetch_add(1, std::memory_order_acq_rel);
+   memory_users_.push_back(storage);
+}
+
+void Batch::add_in_fence(int fd)
+{
+   if (sync_accumulate("verglas", &in_fence_fd_, fd) < 0)
+      ws_.declare_lost("cannot merge sync files");
+   close(fd);
+}
+
+uint64_t Batch::submit(int *out_fence_fd)
+{
+   const uint64_t number =
+      ws_.submit({begin_, size_t(cursor_ - begin_)}, bos_, in_fence_fd_, out_fence_fd);
+   if (number != 0)
+      last_submission_ = number;
+
+   for (Bo *bo : bos_)
+      bo->recording_batches.fetch_sub(1, std::memory_order_acq_rel);
+   for (auto &storage : memory_users_) {
+      // The number first: a reader that sees no recorded use must see the submission.
+      storage->memory_use.store(number, std::memory_order_release);
+      storage->recorded_uses.fetch_sub(1, std::memory_order_acq_rel);
+   }
+   memory_users_.clear();
+   for (auto &fence : fences_)
+      fence->submitted(last_submission_);
+   fences_.clear();
+
+   cursor_ = begin_;
+   if (!bos_.empty()) {
+      bos_.clear();
+      refs_.clear();
+      if (table_.size() > initial_buckets * 16)
+         table_ = std::vector<uint32_t>(initial_buckets, 0);
+      else
+         std::fill(table_.begin(), table_.end(), 0);
+   }
+   if (in_fence_fd_ >= 0) {
+      close(in_fence_fd_);
+      in_fence_fd_ = -1;
+   }
+   return number;
+}
+
+} // namespace virgl

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// The stream of commands a context is recording, and what those commands name.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "gallium/winsys/virgl/winsys.hpp"
+
+namespace virgl {
+
+class Fence;
+struct Storage;
+
+// Owns a reference to everything its commands name until they are submitted. Used by one thread at a
+// time (the context's driver thread).
+class Batch {
+public:
+   // Dwords of one submission. Large enough that a frame of most programs is one submission, small
+   // enough that the host starts early on heavy frames.
+   static constexpr uint32_t capacity_dwords = 64 * 1024;
+
+   explicit Batch(Winsys &ws);
+   ~Batch();
+   Batch(const Batch &) = delete;
+   Batch &operator=(const Batch &) = delete;
+
+   bool empty() const { return cursor_ == begin_; }
+   bool has_room(uint32_t dwords) const { return uint32_t(end_ - cursor_) >= dwords; }
+   uint32_t room() const { return uint32_t(end_ - cursor_); }
+
+   // Appends one command; the caller has made sure of the room.
+   template <class Packet> void write(const Packet &packet) { cursor_ = packet.write(cursor_); }
+
+   // Makes `bo` part of the submission, once however often it is called. O(1): the buffer remembers
+   // where it stands, and a hash table answers when another context's batch moved that hint.
+   void reference(Bo &bo)
+   {
+      const uint32_t hint = bo.batch_hint.load(std::memory_order_relaxed);
+      if (hint < bos_.size() && bos_[hint] == &bo) [[likely]]
+         return;
+      reference_slow(bo);
+   }
+   bool references(const Bo &bo) const;
+
+   // Guest memory of `storage` is read or written by a recorded command: it is busy until the
+   // submission is complete.
+   void uses_memory_of(const std::shared_ptr<Storage> &storage);
+
+   // The fence is signalled by the submission that carries what is recorded now.
+   void attach(std::shared_ptr<Fence> fence) { fences_.push_back(std::move(fence)); }
+
+   // A sync file the submission waits for; owned by the batch from here on.
+   void add_in_fence(int fd);
+
+   // Hands everything to the winsys and starts anew. Returns the submission's number, 0 on failure.
+   // `out_fence_fd` as in Winsys::submit.
+   uint64_t submit(int *out_fence_fd = nullptr);
+
+   // Number of the last submission of this batch; 0 before the first.
+   uint64_t last_submission() const { return last_submission_; }
+
+private:
+   void reference_slow(Bo &bo);
+   void rehash(size_t buckets);
+
+   Winsys &ws_;
+   std::unique_ptr<uint32_t[]> storage_;
+   uint32_t *begin_, *cursor_, *end_;
+   std::vector<Bo *> bos_;       // each once, referenced by refs_
+   std::vector<BoRef> refs_;
+   std::vector<uint32_t> table_; // open addressing: index + 1 into bos_, 0 = free
+   std::vector<std::shared_ptr<Storage>> memory_users_;
+   std::vector<std::shared_ptr<Fence>> fences_;
+   int in_fence_fd_ = -1;
+   uint64_t last_submission_ = 0;
+};
+
+} // namespace virgl

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// Clears, blits and copies.
+#include <cstring>
+
+#include "util/format/u_format.h"
+#include "util/u_math.h"
+#include "util/u_pack_color.h"
+#include "util/u_surface.h"
+
+#include "context.hpp"
+#include "formats.hpp"
+
+namespace virgl {
+
+namespace {
+
+proto::Box host_box(const pipe_box &box)
+{
+   return {box.x, box.y, box.z, box.width, box.height, box.depth};
+}
+
+void clear(pipe_context *pipe, unsigned buffers, const pipe_scissor_state *,
+           const pipe_color_union *color, double depth, unsigned stencil)
+{
+   Context &ctx = Context::from(pipe);
+   emit_framebuffer_state(ctx);
+   emit_render_condition(ctx);
+   proto::Clear packet;
+   packet.buffers = buffers;
+   std::copy_n(color->ui, 4, packet.color.begin());
+   packet.depth = depth;
+   packet.stencil = stencil;
+   ctx.emit(packet);
+}
+
+void clear_texture(pipe_context *pipe, pipe_resource *texture, unsigned level, const pipe_box *box,
+                   const void *data)
+{
+   Context &ctx = Context::from(pipe);
+   Resource &res = *Resource::from(texture);
+   proto::ClearTexture packet;
+   packet.resource = use_resource(ctx, res);
+   packet.level = level;
+   packet.box = host_box(*box);
+   // One texel as it lies in memory; the host converts.
+   std::memcpy(packet.data.data(), data,
+               std::min<size_t>(util_format_get_blocksize(texture->format), sizeof(packet.data)));
+   mark_host_written(res);
+   ctx.emit(packet);
+}
+
+pipe_box surface_box(const pipe_surface &s, unsigned x, unsigned y, unsigned width, unsigned height)
+{
+   pipe_box box;
+   u_box_3d(x, y, s.u.tex.first_layer, width, height, s.u.tex.last_layer - s.u.tex.first_layer + 1,
+            &box);
+   return box;
+}
+
+// The protocol of this age clears a rectangle of a surface only by CLEAR_TEXTURE.
+void clear_render_target(pipe_context *pipe, pipe_surface *dst, const pipe_color_union *color,
+                         unsigned x, unsigned y, unsigned width, unsigned height, bool)
+{
+   if (!Context::from(pipe).screen.has(proto::cap::clear_texture))
+      return;
+   // CLEAR_TEXTURE works in the texture's format.
+   uint8_t texel[16] = {};
+   util_format_pack_rgba(dst->format, texel, color, 1);
+   const pipe_box box = surface_box(*dst, x, y, width, height);
+   clear_texture(pipe, dst->texture, dst->u.tex.level, &box, texel);
+}
+
+void clear_depth_stencil(pipe_context *pipe, pipe_surface *dst, unsigned flags, double depth,
+                         unsigned stencil, unsigned x, unsigned y, unsigned width, unsigned height,
+                         bool)
+{
+   if (!Context::from(pipe).screen.has(proto::cap::clear_texture))
+      return;
+   const uint64_t packed = util_pack64_z_stencil(dst->format, depth, stencil);
+   const pipe_box box = surface_box(*dst, x, y, width, height);
+   clear_texture(pipe, dst->texture, dst->u.tex.level, &box, &packed);
+}
+
+void blit(pipe_context *pipe, const pipe_blit_info *info)
+{
+   Context &ctx = Context::from(pipe);
+   Resource &dst = *Resource::from(info->dst.resource);
+   Resource &src = *Resource::from(info->src.resource);
+   if (info->render_condition_enable)
+      emit_render_condition(ctx);
+
+   proto::Blit packet;
+   packet.mask = info->mask;
+   packet.filter = info->filter;
+   packet.scissor_enable = info->scissor_enable;
+   packet.render_condition_enable = info->render_condition_enable;
+   packet.alpha_blend = info->alpha_blend;
+   if (info->scissor_enable) {
+      packet.scissor.minx = info->scissor.minx;
+      packet.scissor.miny = info->scissor.miny;
+      packet.scissor.maxx = info->scissor.maxx;
+      packet.scissor.maxy = info->scissor.maxy;
+   }
+   packet.dst.resource = use_resource(ctx, dst);
+   packet.dst.level = info->dst.level;
+   packet.dst.format = format_to_host(info->dst.format);
+   packet.dst.box = host_box(info->dst.box);
+   packet.src.resource = use_resource(ctx, src);
+   packet.src.level = info->src.level;
+   packet.src.format = format_to_host(info->src.format);
+   packet.src.box = host_box(info->src.box);
+   mark_host_written(dst);
+   ctx.emit(packet);
+}
+
+void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned dst_level, unsigned x,
+                          unsigned y, unsigned z, pipe_resource *src_res, unsigned src_level,
+                          const pipe_box *box)
+{
+   Context &ctx = Context::from(pipe);
+   Resource &dst = *Resource::from(dst_res);
+   Resource &src = *Resource::from(src_res);
+
+   // threaded_context's staging: the source's contents are in guest memory.
+   if (src.is_buffer() && dst.is_buffer() && (src_res->flags & resource_flag_stream)) {
+      copy_buffer_from_memory(ctx, dst, x, src, box->x, box->width);
+      return;
+   }
+
+   proto::ResourceCopyRegion packet;
+   packet.dst_resource = use_resource(ctx, dst);
+   packet.dst_level = dst_level;
+   packet.dst_x = x;
+   packet.dst_y = y;
+   packet.dst_z = z;
+   packet.src_resource = use_resource(ctx, src);
+   packet.src_level = src_level;
+   packet.src_box = host_box(*box);
+   if (dst.is_buffer())
+      mark_buffer_written(dst, x, box->width);
+   else
+      mark_host_written(dst);
+   ctx.emit(packet);
+}
+
+void flush_resource(pipe_context *, pipe_resource *) {}
+
+// Positions come packed in the capset: a byte for each sample, x in the high nibble, in sixteenths of
+// a pixel; counts 1-2 in word 0, 4 in word 1, 8 in words 2-3, 16 in words 4-7.
+void get_sample_position(pipe_context *pipe, unsigned count, unsigned index, float *out)
+{
+   const auto &locations = Context::from(pipe).screen.caps.sample_locations();
+   out[0] = out[1] = 0.5f;
+   if (count <= 1 || count > 16 || index >= count)
+      return;
+   const unsigned word = count <= 2 ? 0 : count <= 4 ? 1 : count <= 8 ? 2 : 4;
+   const uint32_t packed = locations[word + index / 4] >> (8 * (index % 4));
+   out[0] = float(packed >> 4 & 0xf) / 16.0f;
+   out[1] = float(packed & 0xf) / 16.0f;
+}
+
+void emit_string_marker(pipe_context *pipe, const char *string, int length)
+{
+   Context &ctx = Context::from(pipe);
+   if (length <= 0 || !ctx.screen.has2(proto::cap2::string_marker))
+      return;
+   ctx.emit(proto::SendStringMarker{
+      .text = std::string_view(string, std::min<size_t>(length, 4096))});
+}
+
+} // namespace
+
+void context_init_blit(Context &ctx)
+{
+   pipe_context &p = ctx.base;
+   p.clear = clear;
+   p.clear_render_target = clear_render_target;
+   p.clear_depth_stencil = clear_depth_stencil;
+   if (ctx.screen.has(proto::cap::clear_texture))
+      p.clear_texture = clear_texture;
+   else
+      p.clear_texture = util_clear_texture;
+   p.blit = blit;
+   p.resource_copy_region = resource_copy_region;
+   p.flush_resource = flush_resource;
+   p.get_sample_position = get_sample_position;
+   p.emit_string_marker = emit_string_marker;
+}
+
+} // namespace virgl

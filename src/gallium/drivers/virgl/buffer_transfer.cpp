@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: MIT
+// Buffers between guest and host.
+//
+// The guest memory of a buffer mirrors the host's copy as long as only the CPU writes
+// (Storage::host_newer says when not): maps return that memory, reads of unchanged buffers ask nobody,
+// and each write is sent as a COPY_TRANSFER3D that stands in the stream where the write happened, so
+// draws recorded before it see the old contents without anybody waiting.
+//
+//  - A small write is copied to staging memory first; the buffer's own memory is free again at once.
+//  - A large one is read by the host from the buffer's memory itself; until the host has done so the
+//    buffer is busy, and threaded_context gives the next writer other storage.
+//  - Hosts without COPY_TRANSFER3D, and vtest servers that share no memory, get the data inside the
+//    stream (RESOURCE_INLINE_WRITE).
+//
+// TRANSFER3D is not used for writes: the host maps the buffer unsynchronised for it (vrend_decode.c,
+// vrend_decode_transfer3d), which races with its own GPU.
+#include <cstring>
+
+#include "util/u_inlines.h"
+#include "util/u_range.h"
+#include "util/u_transfer.h"
+
+#include "context.hpp"
+#include "transfer.hpp"
+
+namespace virgl {
+
+namespace {
+
+// Up to this size copying is cheaper than a busy buffer.
+constexpr uint32_t staged_upload_bytes = 16 * 1024;
+// Up to this size a read-back fetches the whole buffer, after which the mirror is whole again.
+constexpr uint32_t whole_readback_bytes = 64 * 1024;
+
+proto::Box range_box(uint32_t offset, uint32_t size)
+{
+   return {int32_t(offset), 0, 0, int32_t(size), 1, 1};
+}
+
+bool copies_from_staging(const Screen &screen)
+{
+   return screen.ws->features().encoded_transfers && screen.has(proto::cap::copy_transfer);
+}
+
+void emit_copy(Context &ctx, Bo &dst, uint32_t offset, uint32_t size, Bo &src, uint32_t src_offset)
+{
+   const proto::CopyTransfer3d packet{
+      .resource = dst.handle(),
+      .stride = size,
+      .layer_stride = size,
+      .box = range_box(offset, size),
+      .staging_resource = src.handle(),
+      .staging_offset = src_offset,
+      .synchronized = true,
+   };
+   // Room first: a submission in between would drop the references just taken.
+   ctx.make_room(1 + packet.payload_dwords());
+   ctx.batch.reference(dst);
+   ctx.batch.reference(src);
+   ctx.batch.write(packet);
+}
+
+// The data inside the stream, in pieces. The host writes it unsynchronised, so what it is still
+// working on has to be finished first.
+void upload_inline(Context &ctx, Bo &dst, uint32_t offset, const std::byte *data, uint32_t size)
+{
+   Winsys &ws = *ctx.screen.ws;
+   if (ctx.batch.references(dst) || !ws.known_complete(dst.last_use())) {
+      ctx.submit();
+      ws.wait_submission(ctx.batch.last_submission(), UINT64_MAX);
+   }
+   constexpr uint32_t piece = 32 * 1024;
+   while (size > 0) {
+      const uint32_t n = std::min(size, piece);
+      const proto::ResourceInlineWrite packet{
+         .resource = dst.handle(), .box = range_box(offset, n), .data = std::span(data, n)};
+      ctx.make_room(1 + packet.payload_dwords());
+      ctx.batch.reference(dst);
+      ctx.batch.write(packet);
+      offset += n;
+      data += n;
+      size -= n;
+   }
+}
+
+// Writes bytes that are not in the buffer's own guest memory.
+void upload_bytes(Context &ctx, Bo &dst, uint32_t offset, const std::byte *data, uint32_t size)
+{
+   if (copies_from_staging(ctx.screen)) {
+      if (StagingSlice slice = ctx.staging.allocate(size)) {
+         std::memcpy(slice.map, data, size);
+         emit_copy(ctx, dst, offset, size, *slice.bo, slice.offset);
+         return;
+      }
+   }
+   upload_inline(ctx, dst, offset, data, size);
+}
+
+void upload_storage(Context &ctx, const std::shared_ptr<Storage> &storage, uint32_t offset,
+                    uint32_t size, bool append_only)
+{
+   Bo &bo = *storage->bo;
+   const std::byte *memory = bo.map();
+   if (!memory || size == 0)
+      return;
+   if (!copies_from_staging(ctx.screen)) {
+      upload_inline(ctx, bo, offset, memory + offset, size);
+   } else if (append_only) {
+      emit_copy(ctx, bo, offset, size, bo, offset);
+   } else if (size <= staged_upload_bytes) {
+      upload_bytes(ctx, bo, offset, memory + offset, size);
+   } else {
+      emit_copy(ctx, bo, offset, size, bo, offset);
+      ctx.batch.uses_memory_of(storage);
+   }
+}
+
+// Fetches a range into the guest memory and waits for it. `ctx` is null on a thread that must not
+// touch the batch: what is recorded there is then not waited for, as unsynchronised access means.
+bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, uint32_t size)
+{
+   Winsys &ws = *screen.ws;
+   Bo &bo = *storage.bo;
+   const bool whole = bo.size() <= whole_readback_bytes;
+   if (whole) {
+      offset = 0;
+      size = bo.size();
+   }
+   if (ctx) {
+      if (ws.features().encoded_transfers && screen.has(proto::cap::transfer)) {
+         const proto::Transfer3d packet{.resource = bo.handle(),
+                                        .box = range_box(offset, size),
+                                        .data_offset = offset,
+                                        .direction = proto::TransferDirection::from_host};
+         ctx->make_room(1 + packet.payload_dwords());
+         ctx->batch.reference(bo);
+         ctx->batch.write(packet);
+         ctx->submit();
+         if (!ws.wait_idle(bo, UINT64_MAX) || ws.lost())
+            return false;
+         if (whole)
+            storage.host_newer.store(false, std::memory_order_release);
+         return true;
+      }
+      ctx->submit();
+   }
+   if (!ws.transfer_from_host(bo, 0, {.x = offset, .width = size}, {.offset = offset}) ||
+       !ws.wait_idle(bo, UINT64_MAX))
+      return false;
+   if (whole && ctx)
+      storage.host_newer.store(false, std::memory_order_release);
+   return true;
+}
+
+void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, unsigned usage,
+                 const pipe_box *box, pipe_transfer **out)
+{
+   Context &ctx = Context::from(pipe);
+   Screen &screen = ctx.screen;
+   Resource &res = *Resource::from(resource);
+   Storage &storage = *res.storage;
+   const bool other_thread = usage & TC_TRANSFER_MAP_THREADED_UNSYNC;
+
+   std::byte *memory = storage.memory();
+   if (!memory)
+      return nullptr;
+
+   // What the mapping shows must be right where it is read, and where a write may leave bytes as they
+   // are. Without threaded_context nothing tells a discarded range from a partly written one but
+   // these flags; with it, the flags are gone from unsynchronised maps.
+   const bool discards = usage & (PIPE_MAP_DISCARD_RANGE | PIPE_MAP_DISCARD_WHOLE_RESOURCE);
+   const bool defined = util_ranges_intersect(&res.base.valid_buffer_range, box->x,
+                                              box->x + box->width);
+   const bool needs_contents = (usage & PIPE_MAP_READ) || (!discards && defined);
+   if (needs_contents && storage.host_newer.load(std::memory_order_acquire)) {
+      if (usage & PIPE_MAP_DONTBLOCK)
+         return nullptr;
+      if (!read_back(screen, other_thread ? nullptr : &ctx, storage, box->x, box->width) &&
+          !screen.ws->lost())
+         return nullptr;
+   }
+   if ((usage & PIPE_MAP_WRITE) && !(usage & PIPE_MAP_UNSYNCHRONIZED) &&
+       storage.memory_busy(*screen.ws)) {
+      if (usage & PIPE_MAP_DONTBLOCK)
+         return nullptr;
+      ctx.submit();
+      screen.ws->wait_idle(*storage.bo, UINT64_MAX);
+   }
+
+   Transfer *transfer = new_transfer(resource, level, usage, *box);
+   transfer->storage = res.storage;
+   *out = &transfer->base.b;
+   return memory + box->x;
+}
+
+void written(Context &ctx, Transfer &transfer, uint32_t offset, uint32_t size)
+{
+   Resource &res = *Resource::from(transfer.base.b.resource);
+   util_range *valid = transfer.base.valid_buffer_range;
+   util_range_add(&res.base.b, valid ? valid : &res.base.valid_buffer_range, offset, offset + size);
+   if (transfer.storage->cpu)
+      return;
+   if (res.base.b.flags & resource_flag_stream)
+      util_range_add(&res.base.b, &res.unsent, offset, offset + size);
+   else
+      upload_storage(ctx, transfer.storage, offset, size, false);
+}
+
+void transfer_flush_region(pipe_context *pipe, pipe_transfer *t, const pipe_box *box)
+{
+   if (t->resource->target == PIPE_BUFFER)
+      written(Context::from(pipe), *Transfer::from(t), t->box.x + box->x, box->width);
+}
+
+void buffer_unmap(pipe_context *pipe, pipe_transfer *t)
+{
+   Transfer *transfer = Transfer::from(t);
+   if ((t->usage & PIPE_MAP_WRITE) && !(t->usage & PIPE_MAP_FLUSH_EXPLICIT))
+      written(Context::from(pipe), *transfer, t->box.x, t->box.width);
+   delete_transfer(transfer);
+}
+
+void buffer_subdata(pipe_context *pipe, pipe_resource *resource, unsigned usage, unsigned offset,
+                    unsigned size, const void *data)
+{
+   Context &ctx = Context::from(pipe);
+   Resource &res = *Resource::from(resource);
+   Storage &storage = *res.storage;
+   if (size == 0)
+      return;
+   // The mirror follows unless the host is still to read it; then it is the host that knows better.
+   std::byte *memory = storage.memory();
+   if (memory && !storage.memory_busy(*ctx.screen.ws))
+      std::memcpy(memory + offset, data, size);
+   else
+      mark_host_written(res);
+   util_range_add(resource, &res.base.valid_buffer_range, offset, offset + size);
+   if (storage.bo)
+      upload_bytes(ctx, *storage.bo, offset, static_cast<const std::byte *>(data), size);
+}
+
+void replace_buffer_storage(pipe_context *pipe, pipe_resource *dst_res, pipe_resource *src_res,
+                            unsigned, uint32_t, uint32_t delete_id)
+{
+   Context &ctx = Context::from(pipe);
+   Resource &dst = *Resource::from(dst_res);
+   dst.storage = Resource::from(src_res)->storage;
+   util_idalloc_mt_free(&ctx.screen.buffer_ids, delete_id);
+   // Emission compares handles with what the host has, so marking everything that could name the
+   // buffer costs a look and no commands.
+   ctx.set_dirty(Dirty::vertex_buffers);
+   ctx.set_dirty(Dirty::streamout);
+   if (ctx.num_atomics)
+      ctx.set_dirty(Dirty::atomics);
+   for (unsigned i = 0; i < num_stages; i++) {
+      StageState &s = ctx.stages[i];
+      uint32_t dirty = 0;
+      for (unsigned slot = 0; slot < s.ubos.size(); slot++) {
+         if (s.ubos[slot].buffer == dst_res) {
+            s.ubos_changed |= 1u << slot;
+            dirty |= uint32_t(StageDirty::uniform_buffers);
+         }
+      }
+      for (unsigned slot = 0; slot < s.buffers.size(); slot++) {
+         if (s.buffers[slot].buffer == dst_res) {
+            s.buffers_changed |= 1u << slot;
+            dirty |= uint32_t(StageDirty::buffers);
+         }
+      }
+      for (unsigned slot = 0; slot < s.images.size(); slot++) {
+         if (s.images[slot].resource == dst_res) {
+            s.images_changed |= 1u << slot;
+            dirty |= uint32_t(StageDirty::images);
+         }
+      }
+      for (unsigned slot = 0; slot < s.num_views; slot++) {
+         if (s.views[slot] && s.views[slot]->texture == dst_res)
+            dirty |= uint32_t(StageDirty::views);
+      }
+      if (dirty) {
+         s.dirty |= dirty;
+         ctx.set_dirty(Dirty::stages);
+      }
+   }
+}
+
+// A constant uploader's buffer used as anything but slot 0's constants: rare enough to send it whole,
+// each time.
+proto::ResourceHandle use_constants_as_buffer(Context &ctx, Resource &buffer)
+{
+   if (!buffer.host_copy) {
+      ResourceDesc desc;
+      desc.format = proto::Format::r8_unorm;
+      desc.bind = proto::bind::constant_buffer;
+      desc.width = desc.size = buffer.base.b.width0;
+      buffer.host_copy = ctx.screen.ws->create_resource(desc);
+      if (!buffer.host_copy)
+         return proto::ResourceHandle::none;
+   }
+   upload_bytes(ctx, *buffer.host_copy, 0, buffer.storage->cpu.get(), buffer.base.b.width0);
+   ctx.batch.reference(*buffer.host_copy);
+   return buffer.host_copy->handle();
+}
+
+bool is_resource_busy(pipe_screen *pscreen, pipe_resource *resource, unsigned)
+{
+   const Screen &screen = Screen::from(pscreen);
+   const Storage &storage = *Resource::from(resource)->storage;
+   return storage.host_newer.load(std::memory_order_acquire) || storage.memory_busy(*screen.ws);
+}
+
+} // namespace
+
+Transfer *new_transfer(pipe_resource *resource, unsigned level, unsigned usage, const pipe_box &box)
+{
+   auto *transfer = new Transfer{};
+   pipe_transfer &t = transfer->base.b;
+   pipe_resource_reference(&t.resource, resource);
+   t.level = level;
+   t.usage = static_cast<pipe_map_flags>(usage);
+   t.box = box;
+   return transfer;
+}
+
+void delete_transfer(Transfer *transfer)
+{
+   pipe_resource_reference(&transfer->proxy, nullptr);
+   pipe_resource_reference(&transfer->base.b.resource, nullptr);
+   delete transfer;
+}
+
+proto::ResourceHandle use_buffer(Context &ctx, Resource &buffer)
+{
+   if (!buffer.storage->bo) [[unlikely]]
+      return use_constants_as_buffer(ctx, buffer);
+   if (buffer.unsent.start < buffer.unsent.end) [[unlikely]] {
+      upload_storage(ctx, buffer.storage, buffer.unsent.start,
+                     buffer.unsent.end - buffer.unsent.start, true);
+      util_range_set_empty(&buffer.unsent);
+   }
+   ctx.batch.reference(buffer.bo());
+   return buffer.handle();
+}
+
+void upload_from_memory(Context &ctx, Resource &buffer, uint32_t offset, uint32_t size)
+{
+   upload_storage(ctx, buffer.storage, offset, size,
+                  (buffer.base.b.flags & resource_flag_stream) != 0);
+}
+
+void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resource &src,
+                             uint32_t src_offset, uint32_t size)
+{
+   const std::byte *data = src.storage->memory();
+   if (!data || size == 0)
+      return;
+   data += src_offset;
+   util_range_add(&dst.base.b, &dst.base.valid_buffer_range, offset, offset + size);
+   Storage &to = *dst.storage;
+   std::byte *mirror = to.memory();
+   if (mirror && !to.memory_busy(*ctx.screen.ws))
+      std::memcpy(mirror + offset, data, size);
+   else
+      mark_host_written(dst);
+   if (!to.bo)
+      return;
+   if (copies_from_staging(ctx.screen) && src.storage->bo)
+      emit_copy(ctx, *to.bo, offset, size, *src.storage->bo, src_offset);
+   else
+      upload_bytes(ctx, *to.bo, offset, data, size);
+}
+
+tc_replace_buffer_storage_func context_storage_replacer() { return replace_buffer_storage; }
+tc_is_resource_busy context_busy_query() { return is_resource_busy; }
+
+void context_init_transfers(Context &ctx)
+{
+   pipe_context &p = ctx.base;
+   p.buffer_map = buffer_map;
+   p.buffer_unmap = buffer_unmap;
+   p.transfer_flush_region = transfer_flush_region;
+   p.buffer_subdata = buffer_subdata;
+   context_init_texture_transfers(p);
+}
+
+} // namespace virgl

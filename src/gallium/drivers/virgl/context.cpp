@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include "context.hpp"
+
+#include "indices/u_primconvert.h"
+#include "util/u_debug.h"
+#include "util/u_framebuffer.h"
+#include "util/u_upload_mgr.h"
+
+#include "fence.hpp"
+#include "limits.hpp"
+
+namespace virgl {
+
+void Context::open_batch(uint32_t dwords)
+{
+   if (!batch.empty())
+      submit();
+   // The connection is shared by the screen's contexts, so every submission says whose it is.
+   if (!sub_ctx_made) {
+      sub_ctx_made = true;
+      batch.write(proto::CreateSubCtx{.sub_ctx = sub_ctx});
+   }
+   batch.write(proto::SetSubCtx{.sub_ctx = sub_ctx});
+   if (has_retired.load(std::memory_order_acquire)) {
+      std::vector<Retired> gone;
+      {
+         std::lock_guard hold(retired_lock);
+         // A fraction of the batch at most; the rest waits for the next one.
+         const size_t n = std::min<size_t>(retired.size(), Batch::capacity_dwords / 16);
+         gone.assign(retired.end() - n, retired.end());
+         retired.resize(retired.size() - n);
+         has_retired.store(!retired.empty(), std::memory_order_release);
+      }
+      for (const Retired &r : gone)
+         batch.write(proto::DestroyObject{.type = r.type, .handle = r.handle});
+   }
+}
+
+void Context::submit(int *out_fence_fd)
+{
+   if (out_fence_fd)
+      *out_fence_fd = -1;
+   if (batch.empty())
+      return;
+   batch.submit(out_fence_fd);
+}
+
+void retire_object(Context &ctx, proto::ObjectType type, const Object &object)
+{
+   if (!object.encoded)
+      return;
+   std::lock_guard hold(ctx.retired_lock);
+   ctx.retired.push_back({type, object.handle});
+   ctx.has_retired.store(true, std::memory_order_release);
+}
+
+namespace {
+
+void unbind_everything(Context &ctx)
+{
+   util_unreference_framebuffer_state(&ctx.framebuffer);
+   for (auto &vb : ctx.vertex_buffers)
+      pipe_vertex_buffer_unreference(&vb);
+   for (auto *&target : ctx.streamout) {
+      auto *base = reinterpret_cast<pipe_stream_output_target *>(target);
+      pipe_so_target_reference(&base, nullptr);
+      target = nullptr;
+   }
+   for (auto &b : ctx.atomics)
+      pipe_resource_reference(&b.buffer, nullptr);
+   for (StageState &s : ctx.stages) {
+      pipe_resource_reference(&s.constants_buffer, nullptr);
+      for (auto &cb : s.ubos)
+         pipe_resource_reference(&cb.buffer, nullptr);
+      for (auto &view : s.views)
+         pipe_sampler_view_reference(&view, nullptr);
+      for (auto &b : s.buffers)
+         pipe_resource_reference(&b.buffer, nullptr);
+      for (auto &image : s.images)
+         pipe_resource_reference(&image.resource, nullptr);
+   }
+}
+
+void destroy(pipe_context *pipe)
+{
+   Context *ctx = &Context::from(pipe);
+   unbind_everything(*ctx);
+   if (pipe->stream_uploader)
+      u_upload_destroy(pipe->stream_uploader);
+   if (pipe->const_uploader && pipe->const_uploader != pipe->stream_uploader)
+      u_upload_destroy(pipe->const_uploader);
+   if (ctx->primconvert)
+      util_primconvert_destroy(ctx->primconvert);
+   if (ctx->sub_ctx_made)
+      ctx->emit(proto::DestroySubCtx{.sub_ctx = ctx->sub_ctx});
+   ctx->submit();
+   delete ctx;
+}
+
+void set_debug_callback(pipe_context *pipe, const util_debug_callback *callback)
+{
+   Context::from(pipe).base.debug = callback ? *callback : util_debug_callback{};
+}
+
+bool create_uploaders(Context &ctx)
+{
+   pipe_context &p = ctx.base;
+   p.stream_uploader = u_upload_create(&p, 1024 * 1024,
+                                       PIPE_BIND_VERTEX_BUFFER | PIPE_BIND_INDEX_BUFFER,
+                                       PIPE_USAGE_STREAM, resource_flag_stream);
+   if (!p.stream_uploader)
+      return false;
+   // Constants go into the stream from plain memory, which can stay mapped for ever.
+   force_persistent_maps = true;
+   p.const_uploader = u_upload_create(&p, 256 * 1024, PIPE_BIND_CONSTANT_BUFFER,
+                                      PIPE_USAGE_DEFAULT, resource_flag_constants);
+   force_persistent_maps = false;
+   return p.const_uploader != nullptr;
+}
+
+} // namespace
+
+pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
+{
+   Screen &screen = Screen::from(pscreen);
+   if (screen.ws->lost())
+      return nullptr;
+   auto *ctx = new Context(screen);
+   pipe_context &p = ctx->base;
+   p.screen = pscreen;
+   p.priv = priv;
+   p.destroy = destroy;
+   p.set_debug_callback = set_debug_callback;
+   context_init_objects(*ctx);
+   context_init_views(*ctx);
+   context_init_shaders(*ctx);
+   context_init_bindings(*ctx);
+   context_init_draw(*ctx);
+   context_init_blit(*ctx);
+   context_init_queries(*ctx);
+   context_init_transfers(*ctx);
+   context_init_fences(*ctx);
+   ctx->sub_ctx = screen.next_sub_ctx.fetch_add(1, std::memory_order_relaxed);
+   ctx->invalidate_sent_state();
+
+   ctx->primconvert = util_primconvert_create(&p, screen.limits->prim_mask);
+   if (!ctx->primconvert || !create_uploaders(*ctx)) {
+      destroy(&p);
+      return nullptr;
+   }
+
+   // Compute-only contexts gain nothing from another thread; video must not have it.
+   if (!screen.threaded || !(flags & PIPE_CONTEXT_PREFER_THREADED) ||
+       (flags & PIPE_CONTEXT_COMPUTE_ONLY))
+      return &p;
+
+   const threaded_context_options options = {
+      .create_fence = context_fence_factory(),
+      .is_resource_busy = context_busy_query(),
+      .driver_calls_flush_notify = false,
+      .unsynchronized_get_device_reset_status = true,
+      .unsynchronized_create_fence_fd = true,
+   };
+   force_persistent_maps = true; // for the clone of the constant uploader; see create_uploaders
+   pipe_context *wrapped = threaded_context_create(&p, &screen.transfer_pool,
+                                                   context_storage_replacer(), &options, &ctx->tc);
+   force_persistent_maps = false;
+   return wrapped;
+}
+
+} // namespace virgl

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+// The context: state as Gallium set it, state as the host last had it, and the batch in between.
+//
+// Threads: with threaded_context, everything runs on the driver's thread except what Gallium calls
+// directly on the application's (create_* of objects, views and queries, destruction of views,
+// unsynchronised buffer maps, get_query_result of flushed queries). Those touch nothing here but the
+// screen and `retired`, which has a lock.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "pipe/p_context.h"
+#include "pipe/p_state.h"
+#include "util/u_threaded_context.h"
+
+#include "batch.hpp"
+#include "protocol/packets.hpp"
+#include "resource.hpp"
+#include "screen.hpp"
+#include "shader.hpp"
+#include "staging.hpp"
+
+struct primconvert_context;
+
+namespace virgl {
+
+// --- objects -------------------------------------------------------------------------------------
+// Every object has its handle from birth and is encoded when it is first needed, because it may be
+// born on a thread that must not touch the batch.
+
+struct Object {
+   proto::ObjectHandle handle{};
+   bool encoded = false;
+};
+
+// Stands for "whatever the host has bound": equal to no object's handle.
+constexpr proto::ObjectHandle unknown_object{~0u};
+
+struct BlendState : Object {
+   proto::CreateBlend packet;
+};
+
+struct RasterizerState : Object {
+   proto::CreateRasterizer packet;
+   pipe_rasterizer_state state; // for primitive conversion
+};
+
+struct DsaState : Object {
+   proto::CreateDsa packet;
+};
+
+struct SamplerState : Object {
+   proto::CreateSamplerState packet;
+};
+
+struct VertexElements : Object {
+   uint32_t count = 0;
+   std::array<proto::VertexElement, PIPE_MAX_ATTRIBS> elements{};
+   // Where `remapped`: binding i takes the vertex buffer binding_map[i]. The host handles instance
+   // divisors per binding, so elements that share a buffer get a binding each (virglrenderer,
+   // vrend_draw_bind_vertex_binding).
+   bool remapped = false;
+   std::array<uint8_t, PIPE_MAX_ATTRIBS> binding_map{};
+};
+
+struct Shader : Object {
+   pipe_shader_type stage{};
+   ShaderText text;
+   bool valid = false;
+};
+
+struct SamplerView {
+   pipe_sampler_view base; // first
+   Object object;
+   // The Bo the host's object was made on: another one (its storage was replaced) makes it stale.
+   proto::ResourceHandle encoded_on{};
+
+   static SamplerView *from(pipe_sampler_view *v) { return reinterpret_cast<SamplerView *>(v); }
+};
+
+struct Surface {
+   pipe_surface base; // first
+   Object object;
+
+   static Surface *from(pipe_surface *s) { return reinterpret_cast<Surface *>(s); }
+};
+
+struct StreamoutTarget {
+   pipe_stream_output_target base; // first
+   Object object;
+   proto::ResourceHandle encoded_on{};
+
+   static StreamoutTarget *from(pipe_stream_output_target *t)
+   {
+      return reinterpret_cast<StreamoutTarget *>(t);
+   }
+};
+
+// --- state ---------------------------------------------------------------------------------------
+
+enum class Dirty : uint32_t {
+   framebuffer = 1u << 0,
+   viewports = 1u << 1,
+   scissors = 1u << 2,
+   blend = 1u << 3,
+   rasterizer = 1u << 4,
+   dsa = 1u << 5,
+   blend_color = 1u << 6,
+   stencil_ref = 1u << 7,
+   sample_mask = 1u << 8,
+   min_samples = 1u << 9,
+   clip = 1u << 10,
+   stipple = 1u << 11,
+   vertex_elements = 1u << 12,
+   vertex_buffers = 1u << 13,
+   shaders = 1u << 14,
+   tess = 1u << 15,
+   streamout = 1u << 16,
+   atomics = 1u << 17,
+   render_condition = 1u << 18,
+   stages = 1u << 19, // one of the stages has something; see StageState::dirty
+   all = ~0u,
+};
+
+enum class StageDirty : uint32_t {
+   constants = 1u << 0,
+   uniform_buffers = 1u << 1,
+   views = 1u << 2,
+   samplers = 1u << 3,
+   buffers = 1u << 4,
+   images = 1u << 5,
+   all = ~0u,
+};
+
+struct UniformBinding {
+   uint32_t offset = 0, length = 0;
+   proto::ResourceHandle resource{};
+   bool operator==(const UniformBinding &) const = default;
+};
+
+// What is bound to one shader stage, and what the host was last told (`sent_*`).
+struct StageState {
+   uint32_t dirty = 0;
+
+   Shader *shader = nullptr;
+   proto::ObjectHandle sent_shader{};
+
+   // Slot 0: the bytes themselves. `constants` points into the uploader's buffer that
+   // `constants_buffer` keeps alive, or into `constants_copy`.
+   const std::byte *constants = nullptr;
+   uint32_t constants_size = 0;
+   pipe_resource *constants_buffer = nullptr;
+   std::vector<std::byte> constants_copy;
+   std::vector<uint32_t> sent_constants;
+
+   std::array<pipe_constant_buffer, PIPE_MAX_CONSTANT_BUFFERS> ubos{};
+   uint32_t ubos_changed = 0;
+   std::array<UniformBinding, PIPE_MAX_CONSTANT_BUFFERS> sent_ubos{};
+
+   std::array<pipe_sampler_view *, PIPE_MAX_SHADER_SAMPLER_VIEWS> views{};
+   uint32_t num_views = 0;
+   std::array<proto::ObjectHandle, PIPE_MAX_SHADER_SAMPLER_VIEWS> sent_views{};
+   uint32_t sent_num_views = 0;
+
+   std::array<SamplerState *, PIPE_MAX_SAMPLERS> samplers{};
+   uint32_t num_samplers = 0;
+   std::array<proto::ObjectHandle, PIPE_MAX_SAMPLERS> sent_samplers{};
+   uint32_t sent_num_samplers = 0;
+
+   std::array<pipe_shader_buffer, PIPE_MAX_SHADER_BUFFERS> buffers{};
+   uint32_t buffers_writable = 0;
+   uint32_t buffers_changed = 0;
+
+   std::array<pipe_image_view, PIPE_MAX_SHADER_IMAGES> images{};
+   uint32_t images_changed = 0;
+   uint32_t images_bound = 0;
+};
+
+constexpr unsigned num_stages = PIPE_SHADER_TYPES;
+
+struct Context {
+   pipe_context base; // first: Gallium's handle is the address of this member
+   Screen &screen;
+   threaded_context *tc = nullptr;
+   uint32_t sub_ctx = 0;
+   bool sub_ctx_made = false;
+   Batch batch;
+   StagingPool staging;
+   primconvert_context *primconvert = nullptr;
+
+   uint32_t dirty = 0;
+
+   BlendState *blend = nullptr;
+   RasterizerState *rasterizer = nullptr;
+   DsaState *dsa = nullptr;
+   VertexElements *vertex_elements = nullptr;
+   proto::ObjectHandle sent_blend{}, sent_rasterizer{}, sent_dsa{}, sent_vertex_elements{};
+
+   pipe_framebuffer_state framebuffer{};
+   std::array<proto::ObjectHandle, PIPE_MAX_COLOR_BUFS> sent_color_buffers{};
+   uint32_t sent_num_color_buffers = ~0u;
+   proto::ObjectHandle sent_depth_stencil{};
+
+   std::array<proto::Viewport, PIPE_MAX_VIEWPORTS> viewports{}, sent_viewports{};
+   uint32_t num_viewports = 0, sent_num_viewports = 0;
+   std::array<proto::Scissor, PIPE_MAX_VIEWPORTS> scissors{}, sent_scissors{};
+   uint32_t num_scissors = 0, sent_num_scissors = 0;
+   proto::SetBlendColor blend_color{}, sent_blend_color{};
+   proto::SetStencilRef stencil_ref{}, sent_stencil_ref{};
+   proto::SetClipState clip{};
+   proto::SetPolygonStipple stipple{};
+   proto::SetTessState tess{};
+   uint32_t sample_mask = ~0u, sent_sample_mask = ~0u;
+   uint32_t min_samples = 0, sent_min_samples = 0;
+   uint8_t patch_vertices = 0;
+
+   std::array<pipe_vertex_buffer, PIPE_MAX_ATTRIBS> vertex_buffers{};
+   uint32_t num_vertex_buffers = 0;
+   std::array<proto::VertexBuffer, PIPE_MAX_ATTRIBS> sent_vertex_buffers{};
+   uint32_t sent_num_vertex_buffers = ~0u;
+
+   proto::ResourceHandle sent_index_buffer{};
+   proto::IndexRange sent_index_range{};
+
+   std::array<StreamoutTarget *, PIPE_MAX_SO_BUFFERS> streamout{};
+   uint32_t num_streamout = 0;
+   uint32_t streamout_append = 0;
+
+   std::array<pipe_shader_buffer, PIPE_MAX_HW_ATOMIC_BUFFERS> atomics{};
+   uint32_t num_atomics = 0;
+
+   std::array<StageState, num_stages> stages;
+
+   struct {
+      struct Query *query = nullptr;
+      bool condition = false;
+      uint32_t mode = 0;
+   } render_condition;
+
+   // Handles of objects whose owner is gone, to be destroyed on the host by the driver's thread.
+   struct Retired {
+      proto::ObjectType type;
+      proto::ObjectHandle handle;
+   };
+   std::mutex retired_lock;
+   std::vector<Retired> retired;
+   std::atomic<bool> has_retired{false};
+
+   explicit Context(Screen &s) : base{}, screen(s), batch(*s.ws), staging(*s.ws) {}
+
+   static Context &from(pipe_context *c) { return *reinterpret_cast<Context *>(c); }
+
+   void set_dirty(Dirty d) { dirty |= uint32_t(d); }
+   void set_dirty(pipe_shader_type stage, StageDirty d)
+   {
+      stages[stage].dirty |= uint32_t(d);
+      dirty |= uint32_t(Dirty::stages);
+   }
+
+   // Appends a command, submitting first what would leave no room for it.
+   template <class Packet> void emit(const Packet &packet)
+   {
+      make_room(1 + packet.payload_dwords());
+      batch.write(packet);
+   }
+   void make_room(uint32_t dwords)
+   {
+      if (batch.empty() || !batch.has_room(dwords)) [[unlikely]]
+         open_batch(dwords);
+   }
+   // Submits what is recorded. A fence to attach must have been attached before.
+   void submit(int *out_fence_fd = nullptr);
+
+   // Forgets what the host was told, after the host's state was lost or changed behind our back.
+   void invalidate_sent_state();
+
+private:
+   void open_batch(uint32_t dwords);
+};
+
+// The numbering of the wire; Gallium's own changed over time.
+proto::ShaderStage host_stage(pipe_shader_type stage);
+
+// Queues the host's object for destruction; any thread.
+void retire_object(Context &ctx, proto::ObjectType type, const Object &object);
+
+// Brings the host's state up to date for a draw / a dispatch / a clear.
+void emit_draw_state(Context &ctx);
+void emit_compute_state(Context &ctx);
+void emit_framebuffer_state(Context &ctx);
+void emit_render_condition(Context &ctx);
+
+// Encode-at-first-use; each returns the handle to name in a command (none for nullptr).
+proto::ObjectHandle use_shader(Context &ctx, Shader *shader);
+proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view);
+proto::ObjectHandle use_surface(Context &ctx, Surface *surface);
+proto::ObjectHandle use_streamout_target(Context &ctx, StreamoutTarget *target);
+
+// Names a buffer's host copy in the batch, after sending what an uploader still holds back.
+proto::ResourceHandle use_buffer(Context &ctx, Resource &buffer);
+inline proto::ResourceHandle use_resource(Context &ctx, Resource &res)
+{
+   if (res.is_buffer())
+      return use_buffer(ctx, res);
+   ctx.batch.reference(res.bo());
+   return res.handle();
+}
+
+// Copies from the guest memory of an uploader's buffer to the host's copy of another.
+void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resource &src,
+                             uint32_t src_offset, uint32_t size);
+
+// Sends a range of a buffer's guest memory to the host's copy, in the order of the stream.
+void upload_from_memory(Context &ctx, Resource &buffer, uint32_t offset, uint32_t size);
+
+// The initialisers of each subject's entry points.
+void context_init_objects(Context &ctx);
+void context_init_views(Context &ctx);
+void context_init_shaders(Context &ctx);
+void context_init_bindings(Context &ctx);
+void context_init_draw(Context &ctx);
+void context_init_blit(Context &ctx);
+void context_init_queries(Context &ctx);
+void context_init_fences(Context &ctx);
+// threaded_context's callbacks.
+tc_replace_buffer_storage_func context_storage_replacer();
+tc_is_resource_busy context_busy_query();
+// What threaded_context makes fences with.
+tc_create_fence_func context_fence_factory();
+
+} // namespace virgl

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+// Draws and dispatches.
+#include "indices/u_primconvert.h"
+#include "util/u_draw.h"
+#include "util/u_prim.h"
+#include "util/u_upload_mgr.h"
+
+#include "context.hpp"
+#include "limits.hpp"
+
+namespace virgl {
+
+namespace {
+
+// An index buffer as it is bound for a run of draws. Owns a reference where it uploaded user indices.
+struct Indices {
+   Resource *buffer = nullptr;
+   uint32_t base = 0; // byte offset of index 0
+   pipe_resource *owned = nullptr;
+
+   ~Indices() { pipe_resource_reference(&owned, nullptr); }
+};
+
+// Drops the caller's reference to the index buffer at the end of the draw where Gallium hands it over.
+struct OwnedIndexBuffer {
+   pipe_resource *buffer = nullptr;
+
+   explicit OwnedIndexBuffer(const pipe_draw_info &info)
+   {
+      if (info.index_size && info.take_index_buffer_ownership && !info.has_user_indices)
+         buffer = info.index.resource;
+   }
+   ~OwnedIndexBuffer() { pipe_resource_reference(&buffer, nullptr); }
+};
+
+bool find_indices(Context &ctx, const pipe_draw_info &info, const pipe_draw_start_count_bias *draws,
+                  unsigned num_draws, Indices &out)
+{
+   if (!info.has_user_indices) {
+      out.buffer = Resource::from(info.index.resource);
+      return out.buffer != nullptr;
+   }
+   // Without threaded_context user indices get here. One upload for the range of all draws.
+   uint32_t first = ~0u, end = 0;
+   for (unsigned i = 0; i < num_draws; i++) {
+      if (draws[i].count) {
+         first = std::min(first, draws[i].start);
+         end = std::max(end, draws[i].start + draws[i].count);
+      }
+   }
+   if (first >= end)
+      return false;
+   unsigned offset = 0;
+   u_upload_data(ctx.base.stream_uploader, 0, (end - first) * info.index_size, 4,
+                 static_cast<const std::byte *>(info.index.user) + first * info.index_size, &offset,
+                 &out.owned);
+   if (!out.owned)
+      return false;
+   u_upload_unmap(ctx.base.stream_uploader);
+   out.buffer = Resource::from(out.owned);
+   out.base = offset - first * info.index_size;
+   return true;
+}
+
+void emit_index_buffer(Context &ctx, Resource &buffer, uint32_t index_size, uint32_t offset)
+{
+   const proto::ResourceHandle handle = use_buffer(ctx, buffer);
+   if (handle == ctx.sent_index_buffer && ctx.sent_index_range.index_size == index_size &&
+       ctx.sent_index_range.offset == offset)
+      return;
+   ctx.sent_index_buffer = handle;
+   ctx.sent_index_range = {.index_size = index_size, .offset = offset};
+   ctx.emit(proto::SetIndexBuffer{.resource = handle, .range = ctx.sent_index_range});
+}
+
+// Indices that threaded_context put into the stream uploader are in guest memory only, and nobody has
+// said so. (What was said is in `unsent`, which use_buffer() sends.)
+void send_uploaded_indices(Context &ctx, Resource &buffer, uint32_t offset, uint32_t bytes)
+{
+   if (!(buffer.base.b.flags & resource_flag_stream))
+      return;
+   if (offset < buffer.unsent.start || offset + bytes > buffer.unsent.end)
+      upload_from_memory(ctx, buffer, offset, bytes);
+}
+
+proto::DrawVbo describe(const Context &ctx, const pipe_draw_info &info, unsigned drawid)
+{
+   proto::DrawVbo draw;
+   draw.mode = info.mode;
+   draw.indexed = info.index_size != 0;
+   draw.instance_count = info.instance_count;
+   draw.start_instance = info.start_instance;
+   draw.primitive_restart = info.primitive_restart;
+   draw.restart_index = info.primitive_restart ? info.restart_index : 0;
+   draw.min_index = info.index_bounds_valid ? info.min_index : 0;
+   draw.max_index = info.index_bounds_valid ? info.max_index : ~0u;
+   if (info.mode == PIPE_PRIM_PATCHES || drawid != 0)
+      draw.tess = proto::DrawTess{.vertices_per_patch = ctx.patch_vertices, .drawid = drawid};
+   return draw;
+}
+
+void draw_indirect(Context &ctx, const pipe_draw_info &info, unsigned drawid,
+                   const pipe_draw_indirect_info &indirect)
+{
+   proto::DrawVbo draw = describe(ctx, info, drawid);
+   draw.tess = proto::DrawTess{.vertices_per_patch = ctx.patch_vertices, .drawid = drawid};
+   proto::DrawIndirect args;
+   args.resource = use_buffer(ctx, *Resource::from(indirect.buffer));
+   args.offset = indirect.offset;
+   args.stride = indirect.stride;
+   args.draw_count = indirect.draw_count;
+   if (indirect.indirect_draw_count) {
+      args.draw_count_offset = indirect.indirect_draw_count_offset;
+      args.draw_count_resource = use_buffer(ctx, *Resource::from(indirect.indirect_draw_count));
+   }
+   draw.indirect = args;
+   if (info.index_size)
+      emit_index_buffer(ctx, *Resource::from(info.index.resource), info.index_size, 0);
+   ctx.emit(draw);
+}
+
+void draw_direct(Context &ctx, const pipe_draw_info &info, unsigned drawid,
+                 const pipe_draw_start_count_bias *draws, unsigned num_draws)
+{
+   Indices indices;
+   if (info.index_size && !find_indices(ctx, info, draws, num_draws, indices))
+      return;
+
+   proto::DrawVbo draw = describe(ctx, info, drawid);
+   for (unsigned i = 0; i < num_draws; i++) {
+      uint32_t count = draws[i].count;
+      if (!info.primitive_restart && !u_trim_pipe_prim(info.mode, &count))
+         continue;
+      if (count == 0)
+         continue;
+      draw.start = draws[i].start;
+      draw.count = count;
+      if (info.index_size) {
+         // The host takes the first index from the binding's offset, not from the draw
+         // (virglrenderer, vrend_draw_vbo).
+         const uint32_t offset = indices.base + draws[i].start * info.index_size;
+         send_uploaded_indices(ctx, *indices.buffer, offset, count * info.index_size);
+         emit_index_buffer(ctx, *indices.buffer, info.index_size, offset);
+         draw.index_bias = draws[i].index_bias;
+      }
+      if (draw.tess)
+         draw.tess->drawid = drawid + (info.increment_draw_id ? i : 0);
+      else if (info.increment_draw_id && i > 0)
+         draw.tess = proto::DrawTess{.vertices_per_patch = ctx.patch_vertices, .drawid = drawid + i};
+      ctx.emit(draw);
+   }
+}
+
+void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
+              const pipe_draw_indirect_info *indirect, const pipe_draw_start_count_bias *draws,
+              unsigned num_draws)
+{
+   Context &ctx = Context::from(pipe);
+   const OwnedIndexBuffer owned(*info);
+   const bool from_buffer = indirect && indirect->buffer;
+   if (!indirect && info->instance_count == 0)
+      return;
+
+   // Primitives the host lacks (quads and polygons on core profiles) become others.
+   if (!(ctx.screen.limits->prim_mask & (1u << info->mode)) && ctx.rasterizer) {
+      pipe_draw_info kept = *info;
+      kept.take_index_buffer_ownership = false; // `owned` has it
+      util_primconvert_save_rasterizer_state(ctx.primconvert, &ctx.rasterizer->state);
+      util_primconvert_draw_vbo(ctx.primconvert, &kept, drawid, indirect, draws, num_draws);
+      return;
+   }
+
+   emit_draw_state(ctx);
+   if (from_buffer) {
+      draw_indirect(ctx, *info, drawid, *indirect);
+   } else if (indirect && indirect->count_from_stream_output) {
+      proto::DrawVbo draw = describe(ctx, *info, drawid);
+      draw.count_from_so = indirect->count_from_stream_output->buffer_size;
+      draw.start = draws[0].start;
+      draw.count = draws[0].count;
+      ctx.emit(draw);
+   } else {
+      draw_direct(ctx, *info, drawid, draws, num_draws);
+   }
+}
+
+void launch_grid(pipe_context *pipe, const pipe_grid_info *info)
+{
+   Context &ctx = Context::from(pipe);
+   emit_compute_state(ctx);
+   proto::LaunchGrid packet;
+   for (unsigned i = 0; i < 3; i++) {
+      packet.block[i] = info->block[i];
+      packet.grid[i] = info->grid[i];
+   }
+   if (info->indirect) {
+      packet.indirect_resource = use_buffer(ctx, *Resource::from(info->indirect));
+      packet.indirect_offset = info->indirect_offset;
+   }
+   ctx.emit(packet);
+}
+
+void texture_barrier(pipe_context *pipe, unsigned flags)
+{
+   Context &ctx = Context::from(pipe);
+   if (ctx.screen.has(proto::cap::texture_barrier))
+      ctx.emit(proto::TextureBarrier{.flags = flags});
+}
+
+void memory_barrier(pipe_context *pipe, unsigned flags)
+{
+   Context &ctx = Context::from(pipe);
+   if (ctx.screen.has(proto::cap::memory_barrier))
+      ctx.emit(proto::MemoryBarrier{.flags = flags});
+}
+
+} // namespace
+
+void context_init_draw(Context &ctx)
+{
+   pipe_context &p = ctx.base;
+   p.draw_vbo = draw_vbo;
+   p.launch_grid = launch_grid;
+   p.texture_barrier = texture_barrier;
+   p.memory_barrier = memory_barrier;
+}
+
+} // namespace virgl

@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: MIT
+// From recorded state to commands: at draw time, and only what differs from what the host has.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "context.hpp"
+#include "limits.hpp"
+#include "formats.hpp"
+#include "query.hpp"
+
+namespace virgl {
+
+namespace {
+
+using proto::ObjectHandle;
+using proto::ResourceHandle;
+
+// Objects that are bound by BIND_OBJECT.
+template <class T>
+void emit_bound_object(Context &ctx, proto::ObjectType type, T *object, ObjectHandle &sent)
+{
+   if (!object || object->handle == sent)
+      return;
+   if (!object->encoded) {
+      ctx.emit(object->packet);
+      object->encoded = true;
+   }
+   ctx.emit(proto::BindObject{.type = type, .handle = object->handle});
+   sent = object->handle;
+}
+
+void emit_vertex_elements(Context &ctx)
+{
+   VertexElements *ve = ctx.vertex_elements;
+   if (!ve || ve->handle == ctx.sent_vertex_elements)
+      return;
+   if (!ve->encoded) {
+      ctx.emit(proto::CreateVertexElements{
+         .handle = ve->handle, .elements = std::span(ve->elements.data(), ve->count)});
+      ve->encoded = true;
+   }
+   ctx.emit(proto::BindObject{.type = proto::ObjectType::vertex_elements, .handle = ve->handle});
+   ctx.sent_vertex_elements = ve->handle;
+}
+
+void emit_vertex_buffers(Context &ctx)
+{
+   std::array<proto::VertexBuffer, PIPE_MAX_ATTRIBS> now;
+   const VertexElements *ve = ctx.vertex_elements;
+   const bool remapped = ve && ve->remapped;
+   const uint32_t count = remapped ? ve->count : ctx.num_vertex_buffers;
+   for (uint32_t i = 0; i < count; i++) {
+      const pipe_vertex_buffer &vb = ctx.vertex_buffers[remapped ? ve->binding_map[i] : i];
+      now[i] = {};
+      if (vb.is_user_buffer || !vb.buffer.resource)
+         continue;
+      now[i].stride = vb.stride;
+      now[i].offset = vb.buffer_offset;
+      now[i].resource = use_buffer(ctx, *Resource::from(vb.buffer.resource));
+   }
+   if (count == ctx.sent_num_vertex_buffers &&
+       std::memcmp(now.data(), ctx.sent_vertex_buffers.data(), count * sizeof(now[0])) == 0)
+      return;
+   ctx.emit(proto::SetVertexBuffers{.buffers = std::span(now.data(), count)});
+   std::copy_n(now.begin(), count, ctx.sent_vertex_buffers.begin());
+   ctx.sent_num_vertex_buffers = count;
+}
+
+template <class T, size_t N>
+bool same_prefix(const std::array<T, N> &a, const std::array<T, N> &b, uint32_t count)
+{
+   return std::memcmp(a.data(), b.data(), count * sizeof(T)) == 0;
+}
+
+void emit_viewports(Context &ctx)
+{
+   const uint32_t n = ctx.num_viewports;
+   if (n == ctx.sent_num_viewports && same_prefix(ctx.viewports, ctx.sent_viewports, n))
+      return;
+   ctx.emit(proto::SetViewportState{.start_slot = 0, .viewports = std::span(ctx.viewports.data(), n)});
+   ctx.sent_viewports = ctx.viewports;
+   ctx.sent_num_viewports = n;
+}
+
+void emit_scissors(Context &ctx)
+{
+   const uint32_t n = ctx.num_scissors;
+   if (n == 0 || (n == ctx.sent_num_scissors && same_prefix(ctx.scissors, ctx.sent_scissors, n)))
+      return;
+   ctx.emit(proto::SetScissorState{.start_slot = 0, .scissors = std::span(ctx.scissors.data(), n)});
+   ctx.sent_scissors = ctx.scissors;
+   ctx.sent_num_scissors = n;
+}
+
+void emit_streamout(Context &ctx)
+{
+   std::array<ObjectHandle, PIPE_MAX_SO_BUFFERS> handles{};
+   for (uint32_t i = 0; i < ctx.num_streamout; i++) {
+      StreamoutTarget *target = ctx.streamout[i];
+      handles[i] = use_streamout_target(ctx, target);
+      if (target) {
+         mark_buffer_written(*Resource::from(target->base.buffer), target->base.buffer_offset,
+                             target->base.buffer_size);
+      }
+   }
+   ctx.emit(proto::SetStreamoutTargets{.append_bitmask = ctx.streamout_append,
+                                       .targets = std::span(handles.data(), ctx.num_streamout)});
+}
+
+void emit_atomics(Context &ctx)
+{
+   if (ctx.num_atomics == 0)
+      return;
+   std::array<proto::ShaderBuffer, PIPE_MAX_HW_ATOMIC_BUFFERS> now{};
+   for (uint32_t i = 0; i < ctx.num_atomics; i++) {
+      const pipe_shader_buffer &b = ctx.atomics[i];
+      if (!b.buffer)
+         continue;
+      Resource &res = *Resource::from(b.buffer);
+      now[i].offset = b.buffer_offset;
+      now[i].length = b.buffer_size;
+      now[i].resource = use_buffer(ctx, res);
+      mark_buffer_written(res, b.buffer_offset, b.buffer_size);
+   }
+   ctx.emit(proto::SetAtomicBuffers{.start_slot = 0, .buffers = std::span(now.data(), ctx.num_atomics)});
+}
+
+// --- one stage -----------------------------------------------------------------------------------
+
+void emit_constants(Context &ctx, proto::ShaderStage stage, StageState &s)
+{
+   const uint32_t dwords = (s.constants_size + 3) / 4;
+   if (!s.constants || dwords == 0)
+      return;
+   // The stream carries whole dwords; Gallium's constants are whole vec4s.
+   const auto *data = reinterpret_cast<const uint32_t *>(s.constants);
+   if (s.sent_constants.size() == dwords &&
+       std::memcmp(s.sent_constants.data(), data, dwords * 4) == 0)
+      return;
+   ctx.emit(proto::SetConstantBuffer{.stage = stage, .index = 0, .data = std::span(data, dwords)});
+   s.sent_constants.assign(data, data + dwords);
+}
+
+void emit_uniform_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
+{
+   uint32_t changed = std::exchange(s.ubos_changed, 0);
+   while (changed) {
+      const unsigned i = std::countr_zero(changed);
+      changed &= changed - 1;
+      const pipe_constant_buffer &cb = s.ubos[i];
+      UniformBinding now;
+      if (cb.buffer) {
+         Resource &res = *Resource::from(cb.buffer);
+         now.offset = cb.buffer_offset;
+         now.length = cb.buffer_size;
+         now.resource = use_buffer(ctx, res);
+      }
+      if (now == s.sent_ubos[i])
+         continue;
+      ctx.emit(proto::SetUniformBuffer{.stage = stage,
+                                       .index = i,
+                                       .offset = now.offset,
+                                       .length = now.length,
+                                       .resource = now.resource});
+      s.sent_ubos[i] = now;
+   }
+}
+
+// A list of object handles of which the host keeps as many as the last command reached to
+// (virglrenderer, vrend_set_num_sampler_views): send from the first change to the end.
+template <class Packet, size_t N>
+void emit_handles(Context &ctx, proto::ShaderStage stage, const std::array<ObjectHandle, N> &now,
+                  uint32_t count, std::array<ObjectHandle, N> &sent, uint32_t &sent_count,
+                  std::span<const ObjectHandle> Packet::*list)
+{
+   uint32_t first = 0;
+   const uint32_t common = std::min(count, sent_count);
+   while (first < common && now[first] == sent[first])
+      first++;
+   if (first == count && count == sent_count)
+      return;
+   Packet packet{};
+   packet.stage = stage;
+   packet.start_slot = first;
+   packet.*list = std::span(now.data() + first, count - first);
+   ctx.emit(packet);
+   std::copy_n(now.begin() + first, count - first, sent.begin() + first);
+   sent_count = count;
+}
+
+void emit_views(Context &ctx, proto::ShaderStage stage, StageState &s)
+{
+   std::array<ObjectHandle, PIPE_MAX_SHADER_SAMPLER_VIEWS> now;
+   for (uint32_t i = 0; i < s.num_views; i++)
+      now[i] = s.views[i] ? use_sampler_view(ctx, SamplerView::from(s.views[i])) : ObjectHandle::none;
+   emit_handles<proto::SetSamplerViews>(ctx, stage, now, s.num_views, s.sent_views, s.sent_num_views,
+                                        &proto::SetSamplerViews::views);
+}
+
+void emit_samplers(Context &ctx, proto::ShaderStage stage, StageState &s)
+{
+   std::array<ObjectHandle, PIPE_MAX_SAMPLERS> now;
+   for (uint32_t i = 0; i < s.num_samplers; i++) {
+      SamplerState *sampler = s.samplers[i];
+      now[i] = ObjectHandle::none;
+      if (!sampler)
+         continue;
+      if (!sampler->encoded) {
+         ctx.emit(sampler->packet);
+         sampler->encoded = true;
+      }
+      now[i] = sampler->handle;
+   }
+   // Unbinding trailing samplers says nothing to the host that a draw could notice.
+   if (s.num_samplers == 0)
+      return;
+   emit_handles<proto::BindSamplerStates>(ctx, stage, now, s.num_samplers, s.sent_samplers,
+                                          s.sent_num_samplers, &proto::BindSamplerStates::states);
+}
+
+void emit_shader_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
+{
+   const uint32_t changed = std::exchange(s.buffers_changed, 0);
+   if (!changed)
+      return;
+   const unsigned first = std::countr_zero(changed);
+   const unsigned end = 32 - std::countl_zero(changed);
+   std::array<proto::ShaderBuffer, PIPE_MAX_SHADER_BUFFERS> now{};
+   for (unsigned i = first; i < end; i++) {
+      const pipe_shader_buffer &b = s.buffers[i];
+      if (!b.buffer)
+         continue;
+      Resource &res = *Resource::from(b.buffer);
+      now[i].offset = b.buffer_offset;
+      now[i].length = b.buffer_size;
+      now[i].resource = use_buffer(ctx, res);
+      if (s.buffers_writable & (1u << i))
+         mark_buffer_written(res, b.buffer_offset, b.buffer_size);
+   }
+   ctx.emit(proto::SetShaderBuffers{.stage = stage,
+                                    .start_slot = first,
+                                    .buffers = std::span(now.data() + first, end - first)});
+}
+
+void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
+{
+   const uint32_t changed = std::exchange(s.images_changed, 0);
+   if (!changed)
+      return;
+   const unsigned first = std::countr_zero(changed);
+   const unsigned end = 32 - std::countl_zero(changed);
+   std::array<proto::ShaderImage, PIPE_MAX_SHADER_IMAGES> now{};
+   for (unsigned i = first; i < end; i++) {
+      const pipe_image_view &view = s.images[i];
+      if (!view.resource)
+         continue;
+      Resource &res = *Resource::from(view.resource);
+      proto::ShaderImage &image = now[i];
+      image.format = format_to_host(view.format);
+      image.access = view.access;
+      image.resource = use_resource(ctx, res);
+      if (res.is_buffer()) {
+         image.layer_offset = view.u.buf.offset;
+         image.level_size = view.u.buf.size;
+         mark_buffer_written(res, view.u.buf.offset, view.u.buf.size);
+      } else {
+         image.layer_offset = view.u.tex.first_layer | uint32_t(view.u.tex.last_layer) << 16;
+         image.level_size = view.u.tex.level;
+         mark_host_written(res);
+      }
+   }
+   ctx.emit(proto::SetShaderImages{.stage = stage,
+                                   .start_slot = first,
+                                   .images = std::span(now.data() + first, end - first)});
+}
+
+void emit_stage(Context &ctx, pipe_shader_type type)
+{
+   StageState &s = ctx.stages[type];
+   const auto stage = host_stage(type);
+   const uint32_t dirty = std::exchange(s.dirty, 0);
+   const auto is = [dirty](StageDirty d) { return (dirty & uint32_t(d)) != 0; };
+   if (is(StageDirty::constants))
+      emit_constants(ctx, stage, s);
+   if (is(StageDirty::uniform_buffers))
+      emit_uniform_buffers(ctx, stage, s);
+   if (is(StageDirty::views))
+      emit_views(ctx, stage, s);
+   if (is(StageDirty::samplers))
+      emit_samplers(ctx, stage, s);
+   if (is(StageDirty::buffers))
+      emit_shader_buffers(ctx, stage, s);
+   if (is(StageDirty::images))
+      emit_images(ctx, stage, s);
+}
+
+bool emit_shader(Context &ctx, pipe_shader_type type)
+{
+   StageState &s = ctx.stages[type];
+   const ObjectHandle handle = use_shader(ctx, s.shader);
+   if (handle == s.sent_shader)
+      return false;
+   ctx.emit(proto::BindShader{.handle = handle, .stage = host_stage(type)});
+   s.sent_shader = handle;
+   return true;
+}
+
+// What shaders may write is written by every draw it stays bound for, so its guest memory is outdated
+// again even if somebody read it back in between.
+void mark_shader_writes(StageState &s)
+{
+   for (uint32_t bits = s.buffers_writable; bits; bits &= bits - 1) {
+      if (pipe_resource *buffer = s.buffers[std::countr_zero(bits)].buffer)
+         mark_host_written(*Resource::from(buffer));
+   }
+   for (uint32_t bits = s.images_bound; bits; bits &= bits - 1)
+      mark_host_written(*Resource::from(s.images[std::countr_zero(bits)].resource));
+}
+
+constexpr pipe_shader_type graphics_stages[] = {PIPE_SHADER_VERTEX, PIPE_SHADER_FRAGMENT,
+                                                PIPE_SHADER_GEOMETRY, PIPE_SHADER_TESS_CTRL,
+                                                PIPE_SHADER_TESS_EVAL};
+
+} // namespace
+
+void emit_render_condition(Context &ctx)
+{
+   const uint32_t bit = uint32_t(Dirty::render_condition);
+   if (!(ctx.dirty & bit))
+      return;
+   ctx.dirty &= ~bit;
+   auto &rc = ctx.render_condition;
+   ctx.emit(proto::SetRenderCondition{.handle = rc.query ? use_query(ctx, *rc.query)
+                                                         : ObjectHandle::none,
+                                      .condition = rc.condition,
+                                      .mode = rc.mode});
+}
+
+void emit_framebuffer_state(Context &ctx)
+{
+   const uint32_t bit = uint32_t(Dirty::framebuffer);
+   if (!(ctx.dirty & bit))
+      return;
+   ctx.dirty &= ~bit;
+
+   const pipe_framebuffer_state &fb = ctx.framebuffer;
+   std::array<ObjectHandle, PIPE_MAX_COLOR_BUFS> color{};
+   bool any = fb.zsbuf != nullptr;
+   for (unsigned i = 0; i < fb.nr_cbufs; i++) {
+      color[i] = use_surface(ctx, reinterpret_cast<Surface *>(fb.cbufs[i]));
+      any |= fb.cbufs[i] != nullptr;
+   }
+   const ObjectHandle zs = use_surface(ctx, reinterpret_cast<Surface *>(fb.zsbuf));
+   if (fb.nr_cbufs != ctx.sent_num_color_buffers || zs != ctx.sent_depth_stencil ||
+       !same_prefix(color, ctx.sent_color_buffers, fb.nr_cbufs)) {
+      ctx.emit(proto::SetFramebufferState{.depth_stencil = zs,
+                                          .color_buffers = std::span(color.data(), fb.nr_cbufs)});
+      ctx.sent_num_color_buffers = fb.nr_cbufs;
+      ctx.sent_color_buffers = color;
+      ctx.sent_depth_stencil = zs;
+   }
+   if (!any && ctx.screen.has(proto::cap::fb_no_attach)) {
+      ctx.emit(proto::SetFramebufferStateNoAttach{.width = fb.width,
+                                                  .height = fb.height,
+                                                  .layers = fb.layers,
+                                                  .samples = fb.samples});
+   }
+}
+
+void emit_draw_state(Context &ctx)
+{
+   emit_framebuffer_state(ctx);
+   const uint32_t dirty = std::exchange(ctx.dirty, 0);
+   const auto is = [dirty](Dirty d) { return (dirty & uint32_t(d)) != 0; };
+
+   if (dirty) {
+      if (is(Dirty::render_condition)) {
+         ctx.dirty |= uint32_t(Dirty::render_condition);
+         emit_render_condition(ctx);
+      }
+      if (is(Dirty::viewports))
+         emit_viewports(ctx);
+      if (is(Dirty::scissors))
+         emit_scissors(ctx);
+      if (is(Dirty::blend))
+         emit_bound_object(ctx, proto::ObjectType::blend, ctx.blend, ctx.sent_blend);
+      if (is(Dirty::rasterizer)) {
+         emit_bound_object(ctx, proto::ObjectType::rasterizer, ctx.rasterizer,
+                           ctx.sent_rasterizer);
+      }
+      if (is(Dirty::dsa))
+         emit_bound_object(ctx, proto::ObjectType::dsa, ctx.dsa, ctx.sent_dsa);
+      if (is(Dirty::blend_color) && !(ctx.blend_color.color == ctx.sent_blend_color.color)) {
+         ctx.emit(ctx.blend_color);
+         ctx.sent_blend_color = ctx.blend_color;
+      }
+      if (is(Dirty::stencil_ref) && !(ctx.stencil_ref.front == ctx.sent_stencil_ref.front &&
+                                      ctx.stencil_ref.back == ctx.sent_stencil_ref.back)) {
+         ctx.emit(ctx.stencil_ref);
+         ctx.sent_stencil_ref = ctx.stencil_ref;
+      }
+      if (is(Dirty::sample_mask) && ctx.sample_mask != ctx.sent_sample_mask) {
+         ctx.emit(proto::SetSampleMask{.mask = ctx.sample_mask});
+         ctx.sent_sample_mask = ctx.sample_mask;
+      }
+      if (is(Dirty::min_samples) && ctx.min_samples != ctx.sent_min_samples &&
+          ctx.screen.has(proto::cap::set_min_samples)) {
+         ctx.emit(proto::SetMinSamples{.min_samples = ctx.min_samples});
+         ctx.sent_min_samples = ctx.min_samples;
+      }
+      if (is(Dirty::clip))
+         ctx.emit(ctx.clip);
+      if (is(Dirty::stipple))
+         ctx.emit(ctx.stipple);
+      if (is(Dirty::tess) && ctx.screen.caps.has_tessellation_shaders())
+         ctx.emit(ctx.tess);
+      if (is(Dirty::shaders)) {
+         for (pipe_shader_type stage : graphics_stages)
+            emit_shader(ctx, stage);
+      }
+      if (is(Dirty::stages)) {
+         for (pipe_shader_type stage : graphics_stages) {
+            if (ctx.stages[stage].dirty)
+               emit_stage(ctx, stage);
+         }
+         // What the compute stage has stays for the next dispatch.
+         if (ctx.stages[PIPE_SHADER_COMPUTE].dirty)
+            ctx.dirty |= uint32_t(Dirty::stages);
+      }
+      if (is(Dirty::vertex_elements))
+         emit_vertex_elements(ctx);
+      if (is(Dirty::vertex_buffers))
+         emit_vertex_buffers(ctx);
+      if (is(Dirty::atomics))
+         emit_atomics(ctx);
+      if (is(Dirty::streamout))
+         emit_streamout(ctx);
+   }
+   for (pipe_shader_type stage : graphics_stages)
+      mark_shader_writes(ctx.stages[stage]);
+}
+
+void emit_compute_state(Context &ctx)
+{
+   emit_render_condition(ctx);
+   emit_shader(ctx, PIPE_SHADER_COMPUTE);
+   emit_stage(ctx, PIPE_SHADER_COMPUTE);
+   if (ctx.dirty & uint32_t(Dirty::atomics)) {
+      ctx.dirty &= ~uint32_t(Dirty::atomics);
+      emit_atomics(ctx);
+   }
+   mark_shader_writes(ctx.stages[PIPE_SHADER_COMPUTE]);
+}
+
+void Context::invalidate_sent_state()
+{
+   dirty = uint32_t(Dirty::all);
+   sent_blend = sent_rasterizer = sent_dsa = sent_vertex_elements = {};
+   sent_num_color_buffers = ~0u;
+   sent_num_viewports = sent_num_scissors = 0;
+   sent_num_vertex_buffers = ~0u;
+   sent_index_buffer = {};
+   for (StageState &s : stages) {
+      s.dirty = uint32_t(StageDirty::all);
+      s.sent_constants.clear();
+      s.ubos_changed = ~0u;
+      s.buffers_changed = s.images_changed = ~0u;
+   }
+}
+
+} // namespace virgl

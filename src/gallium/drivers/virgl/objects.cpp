@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+// Constant state objects: blend, rasterizer, depth-stencil-alpha, samplers, vertex elements.
+#include <bit>
+#include <cstring>
+
+#include "context.hpp"
+#include "formats.hpp"
+
+namespace virgl {
+
+namespace {
+
+template <class T> T *new_object(Context &ctx)
+{
+   T *object = new T;
+   object->handle = ctx.screen.new_object();
+   return object;
+}
+
+// --- blend ---------------------------------------------------------------------------------------
+
+void *create_blend(pipe_context *pipe, const pipe_blend_state *state)
+{
+   auto *object = new_object<BlendState>(Context::from(pipe));
+   auto &p = object->packet;
+   p.handle = object->handle;
+   p.independent_blend_enable = state->independent_blend_enable;
+   p.logicop_enable = state->logicop_enable;
+   p.logicop_func = state->logicop_func;
+   p.dither = state->dither;
+   p.alpha_to_coverage = state->alpha_to_coverage;
+   p.alpha_to_one = state->alpha_to_one;
+   const unsigned described = state->independent_blend_enable ? state->max_rt + 1u : 1u;
+   for (unsigned i = 0; i < described; i++) {
+      const pipe_rt_blend_state &from = state->rt[i];
+      proto::BlendTarget &to = p.rt[i];
+      to.blend_enable = from.blend_enable;
+      to.rgb_func = from.rgb_func;
+      to.rgb_src_factor = from.rgb_src_factor;
+      to.rgb_dst_factor = from.rgb_dst_factor;
+      to.alpha_func = from.alpha_func;
+      to.alpha_src_factor = from.alpha_src_factor;
+      to.alpha_dst_factor = from.alpha_dst_factor;
+      to.colormask = from.colormask;
+   }
+   return object;
+}
+
+void bind_blend(pipe_context *pipe, void *state)
+{
+   Context &ctx = Context::from(pipe);
+   ctx.blend = static_cast<BlendState *>(state);
+   ctx.set_dirty(Dirty::blend);
+}
+
+// --- rasterizer ----------------------------------------------------------------------------------
+
+void *create_rasterizer(pipe_context *pipe, const pipe_rasterizer_state *state)
+{
+   auto *object = new_object<RasterizerState>(Context::from(pipe));
+   const pipe_rasterizer_state &s = *state;
+   object->state = s;
+   auto &p = object->packet;
+   p.handle = object->handle;
+   p.flatshade = s.flatshade;
+   p.depth_clip = s.depth_clip_near;
+   p.clip_halfz = s.clip_halfz;
+   p.rasterizer_discard = s.rasterizer_discard;
+   p.flatshade_first = s.flatshade_first;
+   p.light_twoside = s.light_twoside;
+   p.sprite_coord_mode = s.sprite_coord_mode;
+   p.point_quad_rasterization = s.point_quad_rasterization;
+   p.cull_face = s.cull_face;
+   p.fill_front = s.fill_front;
+   p.fill_back = s.fill_back;
+   p.scissor = s.scissor;
+   p.front_ccw = s.front_ccw;
+   p.clamp_vertex_color = s.clamp_vertex_color;
+   p.clamp_fragment_color = s.clamp_fragment_color;
+   p.offset_line = s.offset_line;
+   p.offset_point = s.offset_point;
+   p.offset_tri = s.offset_tri;
+   p.poly_smooth = s.poly_smooth;
+   p.poly_stipple_enable = s.poly_stipple_enable;
+   p.point_smooth = s.point_smooth;
+   p.point_size_per_vertex = s.point_size_per_vertex;
+   p.multisample = s.multisample;
+   p.line_smooth = s.line_smooth;
+   p.line_stipple_enable = s.line_stipple_enable;
+   p.line_last_pixel = s.line_last_pixel;
+   p.half_pixel_center = s.half_pixel_center;
+   p.bottom_edge_rule = s.bottom_edge_rule;
+   p.force_persample_interp = s.force_persample_interp;
+   p.point_size = s.point_size;
+   p.sprite_coord_enable = s.sprite_coord_enable;
+   p.line_stipple_pattern = s.line_stipple_pattern;
+   p.line_stipple_factor = s.line_stipple_factor;
+   p.clip_plane_enable = s.clip_plane_enable;
+   p.line_width = s.line_width;
+   p.offset_units = s.offset_units;
+   p.offset_scale = s.offset_scale;
+   p.offset_clamp = s.offset_clamp;
+   return object;
+}
+
+void bind_rasterizer(pipe_context *pipe, void *state)
+{
+   Context &ctx = Context::from(pipe);
+   ctx.rasterizer = static_cast<RasterizerState *>(state);
+   ctx.set_dirty(Dirty::rasterizer);
+}
+
+// --- depth, stencil, alpha -----------------------------------------------------------------------
+
+void *create_dsa(pipe_context *pipe, const pipe_depth_stencil_alpha_state *state)
+{
+   auto *object = new_object<DsaState>(Context::from(pipe));
+   auto &p = object->packet;
+   p.handle = object->handle;
+   p.depth_enabled = state->depth_enabled;
+   p.depth_writemask = state->depth_writemask;
+   p.depth_func = state->depth_func;
+   p.alpha_enabled = state->alpha_enabled;
+   p.alpha_func = state->alpha_func;
+   p.alpha_ref_value = state->alpha_ref_value;
+   for (unsigned face = 0; face < 2; face++) {
+      const pipe_stencil_state &from = state->stencil[face];
+      proto::StencilFace &to = p.stencil[face];
+      to.enabled = from.enabled;
+      to.func = from.func;
+      to.fail_op = from.fail_op;
+      to.zpass_op = from.zpass_op;
+      to.zfail_op = from.zfail_op;
+      to.valuemask = from.valuemask;
+      to.writemask = from.writemask;
+   }
+   return object;
+}
+
+void bind_dsa(pipe_context *pipe, void *state)
+{
+   Context &ctx = Context::from(pipe);
+   ctx.dsa = static_cast<DsaState *>(state);
+   ctx.set_dirty(Dirty::dsa);
+}
+
+// --- samplers ------------------------------------------------------------------------------------
+
+void *create_sampler(pipe_context *pipe, const pipe_sampler_state *state)
+{
+   auto *object = new_object<SamplerState>(Context::from(pipe));
+   auto &p = object->packet;
+   p.handle = object->handle;
+   p.wrap_s = state->wrap_s;
+   p.wrap_t = state->wrap_t;
+   p.wrap_r = state->wrap_r;
+   p.min_img_filter = state->min_img_filter;
+   p.min_mip_filter = state->min_mip_filter;
+   p.mag_img_filter = state->mag_img_filter;
+   p.compare_mode = state->compare_mode;
+   p.compare_func = state->compare_func;
+   p.seamless_cube_map = state->seamless_cube_map;
+   p.max_anisotropy = state->max_anisotropy;
+   p.lod_bias = state->lod_bias;
+   p.min_lod = state->min_lod;
+   p.max_lod = state->max_lod;
+   for (unsigned i = 0; i < 4; i++)
+      p.border_color[i] = state->border_color.ui[i];
+   return object;
+}
+
+void bind_samplers(pipe_context *pipe, enum pipe_shader_type stage, unsigned start, unsigned count,
+                   void **samplers)
+{
+   Context &ctx = Context::from(pipe);
+   StageState &s = ctx.stages[stage];
+   for (unsigned i = 0; i < count; i++)
+      s.samplers[start + i] = samplers ? static_cast<SamplerState *>(samplers[i]) : nullptr;
+   s.num_samplers = std::max(s.num_samplers, start + count);
+   while (s.num_samplers > 0 && !s.samplers[s.num_samplers - 1])
+      s.num_samplers--;
+   ctx.set_dirty(stage, StageDirty::samplers);
+}
+
+void delete_sampler(pipe_context *pipe, void *state)
+{
+   Context &ctx = Context::from(pipe);
+   auto *object = static_cast<SamplerState *>(state);
+   for (StageState &s : ctx.stages) {
+      for (auto &bound : s.samplers) {
+         if (bound == object)
+            bound = nullptr;
+      }
+   }
+   retire_object(ctx, proto::ObjectType::sampler_state, *object);
+   delete object;
+}
+
+// --- vertex elements -----------------------------------------------------------------------------
+
+void *create_vertex_elements(pipe_context *pipe, unsigned count, const pipe_vertex_element *elements)
+{
+   auto *object = new_object<VertexElements>(Context::from(pipe));
+   object->count = count;
+   for (unsigned i = 0; i < count; i++)
+      object->remapped |= elements[i].instance_divisor != 0;
+   for (unsigned i = 0; i < count; i++) {
+      proto::VertexElement &to = object->elements[i];
+      to.src_offset = elements[i].src_offset;
+      to.instance_divisor = elements[i].instance_divisor;
+      to.vertex_buffer_index = object->remapped ? i : elements[i].vertex_buffer_index;
+      to.src_format = format_to_host(static_cast<pipe_format>(elements[i].src_format));
+      object->binding_map[i] = elements[i].vertex_buffer_index;
+   }
+   return object;
+}
+
+void bind_vertex_elements(pipe_context *pipe, void *state)
+{
+   Context &ctx = Context::from(pipe);
+   auto *next = static_cast<VertexElements *>(state);
+   // Another mapping of bindings means other vertex buffers for the host.
+   if ((ctx.vertex_elements && ctx.vertex_elements->remapped) || (next && next->remapped))
+      ctx.set_dirty(Dirty::vertex_buffers);
+   ctx.vertex_elements = next;
+   ctx.set_dirty(Dirty::vertex_elements);
+}
+
+template <class T, proto::ObjectType type, T *Context::*current, proto::ObjectHandle Context::*sent>
+void delete_object(pipe_context *pipe, void *state)
+{
+   Context &ctx = Context::from(pipe);
+   auto *object = static_cast<T *>(state);
+   if (!object)
+      return;
+   if (ctx.*current == object)
+      ctx.*current = nullptr;
+   if (ctx.*sent == object->handle)
+      ctx.*sent = proto::ObjectHandle::none;
+   retire_object(ctx, type, *object);
+   delete object;
+}
+
+} // namespace
+
+void context_init_objects(Context &ctx)
+{
+   using proto::ObjectType;
+   pipe_context &p = ctx.base;
+   p.create_blend_state = create_blend;
+   p.bind_blend_state = bind_blend;
+   p.delete_blend_state =
+      delete_object<BlendState, ObjectType::blend, &Context::blend, &Context::sent_blend>;
+   p.create_rasterizer_state = create_rasterizer;
+   p.bind_rasterizer_state = bind_rasterizer;
+   p.delete_rasterizer_state = delete_object<RasterizerState, ObjectType::rasterizer,
+                                             &Context::rasterizer, &Context::sent_rasterizer>;
+   p.create_depth_stencil_alpha_state = create_dsa;
+   p.bind_depth_stencil_alpha_state = bind_dsa;
+   p.delete_depth_stencil_alpha_state =
+      delete_object<DsaState, ObjectType::dsa, &Context::dsa, &Context::sent_dsa>;
+   p.create_sampler_state = create_sampler;
+   p.bind_sampler_states = bind_samplers;
+   p.delete_sampler_state = delete_sampler;
+   p.create_vertex_elements_state = create_vertex_elements;
+   p.bind_vertex_elements_state = bind_vertex_elements;
+   p.delete_vertex_elements_state =
+      delete_object<VertexElements, ObjectType::vertex_elements, &Context::vertex_elements,
+                    &Context::sent_vertex_elements>;
+}
+
+} // namespace virgl

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// Shader objects: translated when Gallium creates them, encoded when first bound by a draw.
+#include "context.hpp"
+#include "protocol/shader_chunks.hpp"
+
+namespace virgl {
+
+namespace {
+
+template <pipe_shader_type stage>
+void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
+{
+   Context &ctx = Context::from(pipe);
+   auto *shader = new Shader;
+   shader->handle = ctx.screen.new_object();
+   shader->stage = stage;
+   shader->valid = shader_translate(ctx.screen, stage, *state, shader->text);
+   if (shader->valid)
+      shader_dump(stage, shader->text);
+   return shader;
+}
+
+void *create_compute_state(pipe_context *pipe, const pipe_compute_state *state)
+{
+   Context &ctx = Context::from(pipe);
+   auto *shader = new Shader;
+   shader->handle = ctx.screen.new_object();
+   shader->stage = PIPE_SHADER_COMPUTE;
+   shader->valid = shader_translate(ctx.screen, *state, shader->text);
+   if (shader->valid)
+      shader_dump(PIPE_SHADER_COMPUTE, shader->text);
+   return shader;
+}
+
+template <pipe_shader_type stage> void bind_shader(pipe_context *pipe, void *state)
+{
+   Context &ctx = Context::from(pipe);
+   ctx.stages[stage].shader = static_cast<Shader *>(state);
+   ctx.set_dirty(Dirty::shaders);
+}
+
+void delete_shader(pipe_context *pipe, void *state)
+{
+   Context &ctx = Context::from(pipe);
+   auto *shader = static_cast<Shader *>(state);
+   if (!shader)
+      return;
+   StageState &s = ctx.stages[shader->stage];
+   if (s.shader == shader)
+      s.shader = nullptr;
+   // The host goes on using a shader that is destroyed while bound, until it is told of another or of
+   // none: remember that it must be told.
+   if (s.sent_shader == shader->handle) {
+      s.sent_shader = unknown_object;
+      ctx.set_dirty(Dirty::shaders);
+   }
+   retire_object(ctx, proto::ObjectType::shader, *shader);
+   delete shader;
+}
+
+// Links on the host before the first draw needs the program, which saves a stall there
+// (host_feature_check_version 7 and later).
+void link_shader(pipe_context *pipe, void **handles)
+{
+   Context &ctx = Context::from(pipe);
+   const auto use = [&](pipe_shader_type stage) {
+      return use_shader(ctx, static_cast<Shader *>(handles[stage]));
+   };
+   ctx.emit(proto::LinkShader{.vertex = use(PIPE_SHADER_VERTEX),
+                              .fragment = use(PIPE_SHADER_FRAGMENT),
+                              .geometry = use(PIPE_SHADER_GEOMETRY),
+                              .tess_ctrl = use(PIPE_SHADER_TESS_CTRL),
+                              .tess_eval = use(PIPE_SHADER_TESS_EVAL),
+                              .compute = use(PIPE_SHADER_COMPUTE)});
+}
+
+} // namespace
+
+proto::ShaderStage host_stage(pipe_shader_type stage)
+{
+   switch (stage) {
+   case PIPE_SHADER_VERTEX:
+      return proto::ShaderStage::vertex;
+   case PIPE_SHADER_FRAGMENT:
+      return proto::ShaderStage::fragment;
+   case PIPE_SHADER_GEOMETRY:
+      return proto::ShaderStage::geometry;
+   case PIPE_SHADER_TESS_CTRL:
+      return proto::ShaderStage::tess_ctrl;
+   case PIPE_SHADER_TESS_EVAL:
+      return proto::ShaderStage::tess_eval;
+   default:
+      return proto::ShaderStage::compute;
+   }
+}
+
+proto::ObjectHandle use_shader(Context &ctx, Shader *shader)
+{
+   if (!shader || !shader->valid)
+      return proto::ObjectHandle::none;
+   if (shader->encoded)
+      return shader->handle;
+   shader->encoded = true;
+
+   const ShaderText &text = shader->text;
+   std::array<proto::StreamOutput, PIPE_MAX_SO_OUTPUTS> outputs;
+   proto::CreateShader first;
+   first.handle = shader->handle;
+   first.stage = host_stage(shader->stage);
+   first.num_tokens = text.num_tokens;
+   if (shader->stage == PIPE_SHADER_COMPUTE) {
+      first.local_memory = text.shared_bytes;
+   } else {
+      const pipe_stream_output_info &so = text.stream_output;
+      for (unsigned i = 0; i < so.num_outputs; i++) {
+         outputs[i].register_index = so.output[i].register_index;
+         outputs[i].start_component = so.output[i].start_component;
+         outputs[i].num_components = so.output[i].num_components;
+         outputs[i].output_buffer = so.output[i].output_buffer;
+         outputs[i].dst_offset = so.output[i].dst_offset;
+         outputs[i].stream = so.output[i].stream;
+      }
+      for (unsigned i = 0; i < PIPE_MAX_SO_BUFFERS; i++)
+         first.stream_output_stride[i] = so.stride[i];
+      first.stream_outputs = std::span(outputs.data(), so.num_outputs);
+   }
+
+   // What is left of the batch first, then batches of their own: a host takes one unfinished shader
+   // per stage, so nothing may come between the chunks.
+   constexpr uint32_t smallest_chunk = 1024;
+   ctx.make_room(smallest_chunk);
+   proto::emit_shader_chunks(
+      first, text.text,
+      [&] { // dwords the next chunk may take
+         ctx.make_room(smallest_chunk);
+         return std::min<uint32_t>(ctx.batch.room(), proto::max_payload_dwords);
+      },
+      [&](const proto::CreateShader &chunk) { ctx.batch.write(chunk); });
+   return shader->handle;
+}
+
+void context_init_shaders(Context &ctx)
+{
+   pipe_context &p = ctx.base;
+   p.create_vs_state = create_graphics_shader<PIPE_SHADER_VERTEX>;
+   p.create_fs_state = create_graphics_shader<PIPE_SHADER_FRAGMENT>;
+   p.create_gs_state = create_graphics_shader<PIPE_SHADER_GEOMETRY>;
+   p.create_tcs_state = create_graphics_shader<PIPE_SHADER_TESS_CTRL>;
+   p.create_tes_state = create_graphics_shader<PIPE_SHADER_TESS_EVAL>;
+   p.create_compute_state = create_compute_state;
+   p.bind_vs_state = bind_shader<PIPE_SHADER_VERTEX>;
+   p.bind_fs_state = bind_shader<PIPE_SHADER_FRAGMENT>;
+   p.bind_gs_state = bind_shader<PIPE_SHADER_GEOMETRY>;
+   p.bind_tcs_state = bind_shader<PIPE_SHADER_TESS_CTRL>;
+   p.bind_tes_state = bind_shader<PIPE_SHADER_TESS_EVAL>;
+   p.bind_compute_state = bind_shader<PIPE_SHADER_COMPUTE>;
+   p.delete_vs_state = delete_shader;
+   p.delete_fs_state = delete_shader;
+   p.delete_gs_state = delete_shader;
+   p.delete_tcs_state = delete_shader;
+   p.delete_tes_state = delete_shader;
+   p.delete_compute_state = delete_shader;
+   if (ctx.screen.caps.host_feature_check_version() >= 7)
+      p.link_shader = link_shader;
+}
+
+} // namespace virgl

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+#include "query.hpp"
+
+#include <cstring>
+#include <thread>
+
+#include "util/os_time.h"
+
+#include "fence.hpp"
+
+namespace virgl {
+
+namespace {
+
+Query &from(pipe_query *q) { return *reinterpret_cast<Query *>(q); }
+
+// The wire's numbers are those of Mesa 10.5 (virgl_query.c names them).
+bool host_query_type(pipe_query_type type, proto::QueryType &out)
+{
+   switch (type) {
+   case PIPE_QUERY_OCCLUSION_COUNTER:
+      out = proto::QueryType::occlusion_counter;
+      return true;
+   case PIPE_QUERY_OCCLUSION_PREDICATE:
+      out = proto::QueryType::occlusion_predicate;
+      return true;
+   case PIPE_QUERY_OCCLUSION_PREDICATE_CONSERVATIVE:
+      out = proto::QueryType::occlusion_predicate_conservative;
+      return true;
+   case PIPE_QUERY_TIMESTAMP:
+      out = proto::QueryType::timestamp;
+      return true;
+   case PIPE_QUERY_TIME_ELAPSED:
+      out = proto::QueryType::time_elapsed;
+      return true;
+   case PIPE_QUERY_PRIMITIVES_GENERATED:
+      out = proto::QueryType::primitives_generated;
+      return true;
+   case PIPE_QUERY_PRIMITIVES_EMITTED:
+      out = proto::QueryType::primitives_emitted;
+      return true;
+   case PIPE_QUERY_SO_OVERFLOW_PREDICATE:
+      out = proto::QueryType::so_overflow_predicate;
+      return true;
+   case PIPE_QUERY_SO_OVERFLOW_ANY_PREDICATE:
+      out = proto::QueryType::so_overflow_any_predicate;
+      return true;
+   case PIPE_QUERY_PIPELINE_STATISTICS_SINGLE:
+      out = proto::QueryType::pipeline_statistics;
+      return true;
+   default:
+      return false;
+   }
+}
+
+bool is_64_bit(pipe_query_type type)
+{
+   return type == PIPE_QUERY_TIMESTAMP || type == PIPE_QUERY_TIME_ELAPSED;
+}
+
+pipe_query *create_query(pipe_context *pipe, unsigned type, unsigned index)
+{
+   Context &ctx = Context::from(pipe);
+   auto *query = new Query{};
+   query->type = static_cast<pipe_query_type>(type);
+   query->index = index;
+   query->object.handle = ctx.screen.new_object();
+
+   // The host writes results only to system memory resources (vrend_create_query), always at their
+   // start, so every query has its own.
+   proto::QueryType unused;
+   if (host_query_type(query->type, unused)) {
+      ResourceDesc desc;
+      desc.format = proto::Format::r8_unorm;
+      desc.bind = proto::bind::custom;
+      desc.width = desc.size = sizeof(proto::QueryState);
+      query->bo = ctx.screen.ws->create_resource(desc);
+   } else if (query->type != PIPE_QUERY_GPU_FINISHED &&
+              query->type != PIPE_QUERY_TIMESTAMP_DISJOINT) {
+      delete query;
+      return nullptr;
+   }
+   return reinterpret_cast<pipe_query *>(query);
+}
+
+void destroy_query(pipe_context *pipe, pipe_query *q)
+{
+   Query &query = from(q);
+   retire_object(Context::from(pipe), proto::ObjectType::query, query.object);
+   delete &query;
+}
+
+bool begin_query(pipe_context *pipe, pipe_query *q)
+{
+   Context &ctx = Context::from(pipe);
+   Query &query = from(q);
+   query.ready = false;
+   if (query.bo) {
+      // Occlusion and the like count what draws do on the current framebuffer.
+      ctx.emit(proto::BeginQuery{.handle = use_query(ctx, query)});
+   }
+   return true;
+}
+
+bool end_query(pipe_context *pipe, pipe_query *q)
+{
+   Context &ctx = Context::from(pipe);
+   Query &query = from(q);
+   query.ready = false;
+   if (query.bo) {
+      const proto::ObjectHandle handle = use_query(ctx, query);
+      if (std::byte *memory = query.bo->map()) {
+         const uint32_t pending = uint32_t(proto::QueryStateValue::wait_host);
+         std::memcpy(memory + offsetof(proto::QueryState, query_state), &pending, sizeof(pending));
+      }
+      // One reservation: a result requested in another submission than the end would be early.
+      ctx.make_room(8);
+      ctx.batch.write(proto::EndQuery{.handle = handle});
+      ctx.batch.write(proto::GetQueryResult{.handle = handle, .wait = false});
+      ctx.batch.reference(*query.bo);
+   } else {
+      ctx.make_room(1);
+   }
+   query.fence = std::make_shared<Fence>(&ctx);
+   ctx.batch.attach(query.fence);
+   return true;
+}
+
+// Reads the host's answer. On hosts that share no memory it has to be fetched first.
+bool read_result(Screen &screen, Query &query, bool wait)
+{
+   Winsys &ws = *screen.ws;
+   const bool shared = ws.features().encoded_transfers;
+   unsigned naps = 0;
+   for (;;) {
+      if (!shared) {
+         if (!ws.transfer_from_host(*query.bo, 0, {.width = sizeof(proto::QueryState)}, {}) ||
+             !ws.wait_idle(*query.bo, UINT64_MAX))
+            return false;
+      }
+      const std::byte *memory = query.bo->map();
+      if (!memory || ws.lost())
+         return false;
+      proto::QueryState state;
+      std::memcpy(&state, memory, sizeof(state));
+      if (state.query_state == uint32_t(proto::QueryStateValue::done)) {
+         std::atomic_thread_fence(std::memory_order_acquire);
+         std::memcpy(&state, memory, sizeof(state));
+         query.result = is_64_bit(query.type) || state.result_size == 8 ? state.result
+                                                                        : uint32_t(state.result);
+         query.ready = true;
+         return true;
+      }
+      if (!wait)
+         return false;
+      // The host polls its queries while it handles messages: keep asking, ever more rarely.
+      if (naps++ > 0)
+         os_time_sleep(std::min(naps * 50u, 2000u));
+      if (shared && !ws.poll_host())
+         return false;
+   }
+}
+
+bool get_query_result(pipe_context *pipe, pipe_query *q, bool wait, pipe_query_result *result)
+{
+   Query &query = from(q);
+   // On a flushed query this is the application's thread: only the query and the screen are touched.
+   Context &ctx = Context::from(pipe);
+   Screen &screen = ctx.screen;
+
+   if (query.type == PIPE_QUERY_TIMESTAMP_DISJOINT) {
+      result->timestamp_disjoint.frequency = 1000000000;
+      result->timestamp_disjoint.disjoint = false;
+      return true;
+   }
+   if (!query.ready) {
+      if (!query.fence) { // never ended
+         result->u64 = 0;
+         return true;
+      }
+      if (!query.base.flushed && !query.fence->is_submitted())
+         ctx.submit();
+      if (!query.fence->wait_submitted(wait ? UINT64_MAX : 0))
+         return screen.ws->lost();
+      if (!screen.ws->wait_submission(query.fence->number(), wait ? UINT64_MAX : 0))
+         return false;
+      if (!query.bo) {
+         query.result = 1;
+         query.ready = true;
+      } else if (!read_result(screen, query, wait)) {
+         if (!screen.ws->lost())
+            return false;
+         query.result = 0; // a dead host leaves nothing to wait for
+      }
+   }
+
+   switch (query.type) {
+   case PIPE_QUERY_OCCLUSION_PREDICATE:
+   case PIPE_QUERY_OCCLUSION_PREDICATE_CONSERVATIVE:
+   case PIPE_QUERY_SO_OVERFLOW_PREDICATE:
+   case PIPE_QUERY_SO_OVERFLOW_ANY_PREDICATE:
+   case PIPE_QUERY_GPU_FINISHED:
+      result->u64 = 0;
+      result->b = query.result != 0;
+      break;
+   default:
+      result->u64 = query.result;
+      break;
+   }
+   return true;
+}
+
+void get_query_result_resource(pipe_context *pipe, pipe_query *q, enum pipe_query_flags flags,
+                               enum pipe_query_value_type type, int index, pipe_resource *resource,
+                               unsigned offset)
+{
+   Context &ctx = Context::from(pipe);
+   Query &query = from(q);
+   if (!query.bo)
+      return;
+   Resource &res = *Resource::from(resource);
+   const proto::ResourceHandle target = use_buffer(ctx, res);
+   const unsigned bytes = type == PIPE_QUERY_TYPE_I64 || type == PIPE_QUERY_TYPE_U64 ? 8 : 4;
+   mark_buffer_written(res, offset, bytes);
+   ctx.emit(proto::GetQueryResultQbo{.handle = use_query(ctx, query),
+                                     .resource = target,
+                                     .wait = (flags & PIPE_QUERY_WAIT) != 0,
+                                     .result_type = static_cast<proto::QueryResultType>(type),
+                                     .offset = offset,
+                                     .index = index});
+}
+
+void render_condition(pipe_context *pipe, pipe_query *q, bool condition,
+                      enum pipe_render_cond_flag mode)
+{
+   Context &ctx = Context::from(pipe);
+   ctx.render_condition = {q ? &from(q) : nullptr, condition, uint32_t(mode)};
+   ctx.set_dirty(Dirty::render_condition);
+}
+
+void set_active_query_state(pipe_context *, bool) {}
+
+} // namespace
+
+proto::ObjectHandle use_query(Context &ctx, Query &query)
+{
+   if (!query.bo)
+      return proto::ObjectHandle::none;
+   ctx.batch.reference(*query.bo);
+   if (!query.object.encoded) {
+      proto::QueryType type{};
+      host_query_type(query.type, type);
+      query.object.encoded = true;
+      ctx.emit(proto::CreateQuery{.handle = query.object.handle,
+                                  .type = type,
+                                  .index = query.index,
+                                  .offset = 0,
+                                  .resource = query.bo->handle()});
+   }
+   return query.object.handle;
+}
+
+void context_init_queries(Context &ctx)
+{
+   pipe_context &p = ctx.base;
+   p.create_query = create_query;
+   p.destroy_query = destroy_query;
+   p.begin_query = begin_query;
+   p.end_query = end_query;
+   p.get_query_result = get_query_result;
+   p.get_query_result_resource = get_query_result_resource;
+   p.render_condition = render_condition;
+   p.set_active_query_state = set_active_query_state;
+}
+
+} // namespace virgl

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+#include "resource.hpp"
+
+#include "frontend/sw_winsys.h"
+#include "util/format/u_format.h"
+#include "util/u_math.h"
+
+#include "context.hpp"
+#include "formats.hpp"
+#include "screen.hpp"
+
+namespace virgl {
+
+namespace {
+
+// Layers of a level as the guest memory holds them.
+unsigned layers_of(const pipe_resource &t, unsigned level)
+{
+   if (t.target == PIPE_TEXTURE_3D)
+      return u_minify(t.depth0, level);
+   return t.target == PIPE_TEXTURE_CUBE ? 6 : std::max<unsigned>(t.array_size, 1);
+}
+
+TextureLayout layout_of(const pipe_resource &t)
+{
+   TextureLayout layout;
+   for (unsigned level = 0; level <= t.last_level && level < layout.stride.size(); level++) {
+      const uint64_t stride = util_format_get_stride(t.format, u_minify(t.width0, level));
+      const uint64_t rows = util_format_get_nblocksy(t.format, u_minify(t.height0, level));
+      layout.level_offset[level] = uint32_t(layout.total);
+      layout.stride[level] = uint32_t(stride);
+      layout.layer_stride[level] = uint32_t(stride * rows);
+      layout.total += stride * rows * layers_of(t, level);
+   }
+   return layout;
+}
+
+// Buffers of nearly the same size should be able to take each other's place in the winsys' cache.
+uint32_t buffer_size_class(uint32_t size)
+{
+   const uint32_t step = size <= 4096 ? 256 : 4096;
+   return size > UINT32_MAX - step ? size : (size + step - 1) / step * step;
+}
+
+ResourceDesc describe_buffer(const Screen &screen, const pipe_resource &t)
+{
+   ResourceDesc desc;
+   desc.target = PIPE_BUFFER;
+   desc.format = proto::Format::r8_unorm;
+   desc.bind = host_bind(screen, t);
+   desc.width = desc.size = buffer_size_class(std::max(t.width0, 1u));
+   return desc;
+}
+
+ResourceDesc describe_texture(const Screen &screen, const pipe_resource &t,
+                              const TextureLayout &layout)
+{
+   ResourceDesc desc;
+   desc.target = t.target;
+   desc.format = format_to_host(t.format);
+   desc.bind = host_bind(screen, t);
+   desc.width = t.width0;
+   desc.height = t.height0;
+   desc.depth = t.depth0;
+   desc.array_size = t.array_size;
+   desc.last_level = t.last_level;
+   desc.nr_samples = t.nr_samples;
+   // Multisampled textures are never transferred, so they need no guest memory.
+   desc.size = t.nr_samples > 1 ? 0 : uint32_t(layout.total);
+   desc.block = format_block(t.format);
+   return desc;
+}
+
+Resource *allocate(Screen &screen, const pipe_resource *templ)
+{
+   auto *res = new Resource{};
+   res->base.b = *templ;
+   res->base.b.screen = &screen.base;
+   res->base.b.reference.count = 1;
+   res->base.b.next = nullptr;
+   res->storage = std::make_shared<Storage>();
+   util_range_init(&res->unsent);
+   threaded_resource_init(&res->base.b, false);
+   return res;
+}
+
+void discard(Resource *res)
+{
+   threaded_resource_deinit(&res->base.b);
+   util_range_destroy(&res->unsent);
+   delete res;
+}
+
+pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const void *front)
+{
+   Screen &screen = Screen::from(pscreen);
+   Resource *res = allocate(screen, templ);
+   pipe_resource &t = res->base.b;
+
+   if (res->is_buffer()) {
+      if (t.flags & resource_flag_constants) {
+         res->storage->cpu.reset(new (std::nothrow) std::byte[t.width0]);
+         if (!res->storage->cpu) {
+            discard(res);
+            return nullptr;
+         }
+      } else {
+         res->storage->bo = screen.ws->create_resource(describe_buffer(screen, t));
+      }
+      res->base.buffer_id_unique = util_idalloc_mt_alloc(&screen.buffer_ids);
+   } else {
+      res->layout = layout_of(t);
+      // The protocol counts bytes of guest memory in 32 bits.
+      if (res->layout.total > INT32_MAX || t.last_level >= res->layout.stride.size()) {
+         discard(res);
+         return nullptr;
+      }
+      if (screen.sws && (t.bind & (PIPE_BIND_DISPLAY_TARGET | PIPE_BIND_SCANOUT)) &&
+          t.target != PIPE_TEXTURE_3D) {
+         res->dt = screen.sws->displaytarget_create(screen.sws, t.bind, t.format, t.width0,
+                                                    t.height0, 64, front, &res->dt_stride);
+      }
+      res->storage->bo = screen.ws->create_resource(describe_texture(screen, t, res->layout));
+   }
+
+   if (!res->storage->bo && !res->storage->cpu) {
+      pscreen->resource_destroy(pscreen, &t);
+      return nullptr;
+   }
+   return &t;
+}
+
+pipe_resource *resource_create(pipe_screen *screen, const pipe_resource *templ)
+{
+   return create(screen, templ, nullptr);
+}
+
+void resource_destroy(pipe_screen *pscreen, pipe_resource *resource)
+{
+   Screen &screen = Screen::from(pscreen);
+   Resource *res = Resource::from(resource);
+   if (res->dt)
+      screen.sws->displaytarget_destroy(screen.sws, res->dt);
+   if (res->base.buffer_id_unique)
+      util_idalloc_mt_free(&screen.buffer_ids, res->base.buffer_id_unique);
+   discard(res);
+}
+
+pipe_resource *resource_from_handle(pipe_screen *, const pipe_resource *, winsys_handle *, unsigned)
+{
+   return nullptr; // needs a winsys that shares (WinsysFeatures::sharing); vtest does not
+}
+
+bool resource_get_handle(pipe_screen *, pipe_context *, pipe_resource *, winsys_handle *, unsigned)
+{
+   return false;
+}
+
+} // namespace
+
+uint32_t host_bind(const Screen &screen, const pipe_resource &t)
+{
+   namespace bind = proto::bind;
+   const unsigned b = t.bind;
+   if (t.target == PIPE_BUFFER) {
+      // A buffer made for texturing has a texture object on the host; the other flags only name the
+      // GL target it is first bound to, so the order of the rest is a matter of taste.
+      if (b & (PIPE_BIND_SAMPLER_VIEW | PIPE_BIND_SHADER_IMAGE))
+         return bind::sampler_view;
+      if (b & PIPE_BIND_CUSTOM)
+         return bind::custom;
+      if (b & PIPE_BIND_STREAM_OUTPUT)
+         return bind::stream_output;
+      if (b & PIPE_BIND_INDEX_BUFFER)
+         return bind::index_buffer;
+      if (b & PIPE_BIND_CONSTANT_BUFFER)
+         return bind::constant_buffer;
+      if (b & PIPE_BIND_SHADER_BUFFER)
+         return bind::shader_buffer;
+      if ((b & PIPE_BIND_QUERY_BUFFER) && screen.has(proto::cap::qbo))
+         return bind::query_buffer;
+      if ((b & PIPE_BIND_COMMAND_ARGS_BUFFER) && screen.has(proto::cap::bind_command_args))
+         return bind::command_args;
+      return bind::vertex_buffer;
+   }
+   uint32_t host = 0;
+   if (b & PIPE_BIND_DEPTH_STENCIL)
+      host |= bind::depth_stencil;
+   if (b & PIPE_BIND_RENDER_TARGET)
+      host |= bind::render_target;
+   if (b & PIPE_BIND_SAMPLER_VIEW)
+      host |= bind::sampler_view;
+   if (b & PIPE_BIND_DISPLAY_TARGET)
+      host |= bind::display_target;
+   if (b & PIPE_BIND_CURSOR)
+      host |= bind::cursor;
+   if (b & PIPE_BIND_SCANOUT)
+      host |= bind::scanout;
+   if (b & PIPE_BIND_SHARED)
+      host |= bind::shared;
+   if (b & PIPE_BIND_LINEAR)
+      host |= bind::linear;
+   // The host refuses a texture that is good for nothing.
+   if (!(host & (bind::depth_stencil | bind::render_target | bind::sampler_view | bind::cursor)))
+      host |= bind::sampler_view;
+   return host;
+}
+
+uint32_t texture_offset(const Resource &res, unsigned level, const pipe_box &box)
+{
+   const pipe_format format = res.base.b.format;
+   return res.layout.level_offset[level] + box.z * res.layout.layer_stride[level] +
+          box.y / util_format_get_blockheight(format) * res.layout.stride[level] +
+          box.x / util_format_get_blockwidth(format) * util_format_get_blocksize(format);
+}
+
+void screen_init_resources(Screen &screen)
+{
+   pipe_screen &s = screen.base;
+   s.resource_create = resource_create;
+   s.resource_create_front = create;
+   s.resource_destroy = resource_destroy;
+   s.resource_from_handle = resource_from_handle;
+   s.resource_get_handle = resource_get_handle;
+}
+
+} // namespace virgl

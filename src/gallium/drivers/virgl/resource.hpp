@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Resources: buffers and textures, their guest layout and their storage.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "pipe/p_state.h"
+#include "util/u_inlines.h"
+#include "util/u_range.h"
+#include "util/u_threaded_context.h"
+
+#include "storage.hpp"
+
+struct sw_displaytarget;
+
+namespace virgl {
+
+struct Context;
+struct Screen;
+
+// Set in pipe_resource::flags of the driver's own uploaders' buffers.
+constexpr unsigned resource_flag_constants = PIPE_RESOURCE_FLAG_DRV_PRIV << 0;
+constexpr unsigned resource_flag_stream = PIPE_RESOURCE_FLAG_DRV_PRIV << 1;
+
+// Where each level of a texture lies in guest memory: bytes, levels one after the other, layers
+// inside a level, rows without padding. The host assumes this layout for TRANSFER3D with strides 0.
+struct TextureLayout {
+   std::array<uint32_t, 16> level_offset{};
+   std::array<uint32_t, 16> stride{};
+   std::array<uint32_t, 16> layer_stride{};
+   uint64_t total = 0;
+};
+
+struct Resource {
+   threaded_resource base; // first: Gallium's handle is the address of this member
+   std::shared_ptr<Storage> storage;
+   TextureLayout layout;
+   // Software presentation: the loader's surface this texture is shown on.
+   sw_displaytarget *dt = nullptr;
+   unsigned dt_stride = 0;
+   // Constant uploader buffers that were bound as another kind of buffer: what the host has of them.
+   BoRef host_copy;
+   // Stream uploader buffers: ranges the guest wrote that no command has needed yet.
+   util_range unsent;
+
+   pipe_resource &pipe() { return base.b; }
+   const pipe_resource &pipe() const { return base.b; }
+   bool is_buffer() const { return base.b.target == PIPE_BUFFER; }
+   Bo &bo() const { return *storage->bo; }
+   proto::ResourceHandle handle() const
+   {
+      return storage->bo ? storage->bo->handle() : proto::ResourceHandle::none;
+   }
+
+   static Resource *from(pipe_resource *r) { return reinterpret_cast<Resource *>(r); }
+   static const Resource *from(const pipe_resource *r)
+   {
+      return reinterpret_cast<const Resource *>(r);
+   }
+};
+
+// The protocol's bind flags for Gallium's. The host takes exactly one flag for a buffer
+// (virglrenderer, check_resource_valid).
+uint32_t host_bind(const Screen &screen, const pipe_resource &templ);
+
+// Byte offset of a texel block from the start of the guest memory.
+uint32_t texture_offset(const Resource &res, unsigned level, const pipe_box &box);
+
+// The host wrote to it, or will when the stream gets there.
+inline void mark_host_written(Resource &res)
+{
+   res.storage->host_newer.store(true, std::memory_order_release);
+}
+inline void mark_buffer_written(Resource &res, unsigned offset, unsigned size)
+{
+   mark_host_written(res);
+   util_range_add(&res.base.b, &res.base.valid_buffer_range, offset, offset + size);
+}
+
+void context_init_transfers(Context &ctx);
+
+} // namespace virgl

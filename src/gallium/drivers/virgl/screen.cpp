@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "screen.hpp"
+
+#include "util/u_debug.h"
+#include "frontend/sw_winsys.h"
+#include "util/u_threaded_context.h"
+
+#include "limits.hpp"
+
+namespace virgl {
+
+namespace {
+
+void screen_destroy(pipe_screen *pscreen)
+{
+   Screen *screen = &Screen::from(pscreen);
+   sw_winsys *sws = screen->sws;
+   slab_destroy_parent(&screen->transfer_pool);
+   util_idalloc_mt_fini(&screen->buffer_ids);
+   delete screen;
+   if (sws && sws->destroy)
+      sws->destroy(sws);
+}
+
+} // namespace
+
+pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws)
+{
+   auto *screen = new Screen{};
+   screen->ws = std::move(ws);
+   screen->sws = sws;
+   screen->caps = screen->ws->caps();
+   screen->limits = std::make_unique<Limits>(limits_from_caps(screen->caps));
+   screen->renderer_name = renderer_name_from_caps(screen->caps);
+   slab_create_parent(&screen->transfer_pool, sizeof(threaded_transfer), 64);
+   util_idalloc_mt_init_tc(&screen->buffer_ids);
+
+   screen->base.destroy = screen_destroy;
+   screen->base.context_create = context_create;
+   screen_init_caps(*screen);
+   screen_init_formats(*screen);
+   screen_init_resources(*screen);
+   screen_init_fences(*screen);
+   screen_init_present(*screen);
+   return &screen->base;
+}
+
+} // namespace virgl

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Storage: what a resource's contents live in, apart from the resource, because threaded_context
+// replaces the storage of a buffer while both its old and its new name are in use.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "gallium/winsys/virgl/winsys.hpp"
+
+namespace virgl {
+
+// Thread-safe as far as its atomics go; `bo` and `cpu` never change after creation.
+struct Storage {
+   BoRef bo;
+   // Instead of a Bo: memory that only the guest reads (the constant uploader's buffers, whose
+   // contents travel inside SET_CONSTANT_BUFFER).
+   std::unique_ptr<std::byte[]> cpu;
+
+   // Recorded commands, not submitted yet, that read or write the guest memory, and the last
+   // submission that does. Draws do not count: they work on the host's copy.
+   std::atomic<uint32_t> recorded_uses{0};
+   std::atomic<uint64_t> memory_use{0};
+
+   // The host's copy has what the guest memory lacks (rendering, copies, shader writes). While this
+   // is false the guest memory of a buffer mirrors the host's copy and can be read without asking.
+   std::atomic<bool> host_newer{false};
+
+   std::byte *memory() const { return cpu ? cpu.get() : bo ? bo->map() : nullptr; }
+   bool memory_busy(const Winsys &ws) const
+   {
+      return recorded_uses.load(std::memory_order_acquire) != 0 ||
+             !ws.known_complete(memory_use.load(std::memory_order_acquire));
+   }
+};
+
+} // namespace virgl
