@@ -5,7 +5,9 @@
 #include "gallium/drivers/virgl/screen.hpp"
 #include "gallium/drivers/virgl/shader.hpp"
 
+#include <algorithm>
 #include <climits>
+#include <cstring>
 
 #include "pipe/p_defines.h"
 #include "util/u_screen.h"
@@ -27,23 +29,21 @@ constexpr int VENDOR_ID = 0x1af4;
 constexpr int DEVICE_ID = 0x1010;
 
 // The defaults that Mesa declares unreachable: a driver has to set these itself.
-constexpr bool without_default(unsigned param)
+constexpr bool without_default(pipe_cap param)
 {
-   switch (param) {
-   case PIPE_CAP_MAX_TEXTURE_2D_SIZE:
-   case PIPE_CAP_MAX_TEXTURE_3D_LEVELS:
-   case PIPE_CAP_MAX_TEXTURE_CUBE_LEVELS:
-   case PIPE_CAP_ACCELERATED:
-   case PIPE_CAP_VIDEO_MEMORY:
-   case PIPE_CAP_UMA:
-   case PIPE_CAP_PCI_GROUP:
-   case PIPE_CAP_PCI_BUS:
-   case PIPE_CAP_PCI_DEVICE:
-   case PIPE_CAP_PCI_FUNCTION:
-      return true;
-   default:
-      return false;
-   }
+   constexpr pipe_cap OURS[] = {
+      PIPE_CAP_MAX_TEXTURE_2D_SIZE,
+      PIPE_CAP_MAX_TEXTURE_3D_LEVELS,
+      PIPE_CAP_MAX_TEXTURE_CUBE_LEVELS,
+      PIPE_CAP_VIDEO_MEMORY,
+      PIPE_CAP_ACCELERATED,
+      PIPE_CAP_UMA,
+      PIPE_CAP_PCI_DEVICE,
+      PIPE_CAP_PCI_BUS,
+      PIPE_CAP_PCI_GROUP,
+      PIPE_CAP_PCI_FUNCTION,
+   };
+   return std::ranges::find(OURS, param) != std::end(OURS);
 }
 
 class CapTable {
@@ -52,7 +52,7 @@ public:
    {
       params_.assign(PIPE_CAP_LAST, 0);
       for (unsigned p = 0; p < PIPE_CAP_LAST; p++) {
-         if (!without_default(p))
+         if (!without_default(pipe_cap(p)))
             params_[p] = u_pipe_screen_get_param_defaults(&screen.base, pipe_cap(p));
       }
    }
@@ -286,26 +286,26 @@ float get_paramf(pipe_screen *screen, pipe_capf param)
 {
    const Limits &l = limits_of(screen);
    switch (param) {
-   case PIPE_CAPF_MIN_LINE_WIDTH:
-   case PIPE_CAPF_MIN_LINE_WIDTH_AA:
-   case PIPE_CAPF_MIN_POINT_SIZE:
-   case PIPE_CAPF_MIN_POINT_SIZE_AA:
-      return 1.0f;
-   case PIPE_CAPF_POINT_SIZE_GRANULARITY:
-   case PIPE_CAPF_LINE_WIDTH_GRANULARITY:
-      return 0.1f;
-   case PIPE_CAPF_MAX_LINE_WIDTH:
-      return l.line_width;
-   case PIPE_CAPF_MAX_LINE_WIDTH_AA:
-      return l.smooth_line_width;
-   case PIPE_CAPF_MAX_POINT_SIZE:
-      return l.point_size;
-   case PIPE_CAPF_MAX_POINT_SIZE_AA:
-      return l.smooth_point_size;
-   case PIPE_CAPF_MAX_TEXTURE_ANISOTROPY:
-      return l.anisotropy;
    case PIPE_CAPF_MAX_TEXTURE_LOD_BIAS:
       return l.lod_bias;
+   case PIPE_CAPF_MAX_TEXTURE_ANISOTROPY:
+      return l.anisotropy;
+   case PIPE_CAPF_MIN_POINT_SIZE:
+   case PIPE_CAPF_MIN_LINE_WIDTH:
+   case PIPE_CAPF_MIN_POINT_SIZE_AA:
+   case PIPE_CAPF_MIN_LINE_WIDTH_AA:
+      return 1.0f;
+   case PIPE_CAPF_MAX_POINT_SIZE:
+      return l.point_size;
+   case PIPE_CAPF_MAX_LINE_WIDTH:
+      return l.line_width;
+   case PIPE_CAPF_MAX_POINT_SIZE_AA:
+      return l.smooth_point_size;
+   case PIPE_CAPF_MAX_LINE_WIDTH_AA:
+      return l.smooth_line_width;
+   case PIPE_CAPF_LINE_WIDTH_GRANULARITY:
+   case PIPE_CAPF_POINT_SIZE_GRANULARITY:
+      return 0.1f;
    default: // conservative rasterisation, which the protocol lacks
       return 0.0f;
    }
@@ -321,10 +321,10 @@ int get_shader_param(pipe_screen *screen, pipe_shader_type type, pipe_shader_cap
       return 0;
 
    switch (param) {
-   case PIPE_SHADER_CAP_MAX_INSTRUCTIONS:
-   case PIPE_SHADER_CAP_MAX_ALU_INSTRUCTIONS:
-   case PIPE_SHADER_CAP_MAX_TEX_INSTRUCTIONS:
    case PIPE_SHADER_CAP_MAX_TEX_INDIRECTIONS:
+   case PIPE_SHADER_CAP_MAX_TEX_INSTRUCTIONS:
+   case PIPE_SHADER_CAP_MAX_ALU_INSTRUCTIONS:
+   case PIPE_SHADER_CAP_MAX_INSTRUCTIONS:
       return INT_MAX;
    case PIPE_SHADER_CAP_MAX_CONTROL_FLOW_DEPTH:
       return 32;
@@ -349,10 +349,10 @@ int get_shader_param(pipe_screen *screen, pipe_shader_type type, pipe_shader_cap
       return int(s.atomic_counters);
    case PIPE_SHADER_CAP_MAX_HW_ATOMIC_COUNTER_BUFFERS:
       return int(s.atomic_buffers);
-   case PIPE_SHADER_CAP_INDIRECT_OUTPUT_ADDR:
-   case PIPE_SHADER_CAP_INDIRECT_TEMP_ADDR:
-   case PIPE_SHADER_CAP_INDIRECT_CONST_ADDR:
    case PIPE_SHADER_CAP_SUBROUTINES:
+   case PIPE_SHADER_CAP_INDIRECT_CONST_ADDR:
+   case PIPE_SHADER_CAP_INDIRECT_TEMP_ADDR:
+   case PIPE_SHADER_CAP_INDIRECT_OUTPUT_ADDR:
       return 1;
    case PIPE_SHADER_CAP_INDIRECT_INPUT_ADDR:
    case PIPE_SHADER_CAP_TGSI_ANY_INOUT_DECL_RANGE:

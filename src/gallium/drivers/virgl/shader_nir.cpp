@@ -9,10 +9,10 @@
 #include <cstdio>
 
 #include "compiler/nir/nir.h"
-#include "nir/nir_to_tgsi.h"
-#include "tgsi/tgsi_ureg.h"
-#include "util/ralloc.h"
 #include "util/u_debug.h"
+extern "C" {
+#include "nir/nir_to_tgsi.h"
+}
 
 namespace virgl {
 namespace {

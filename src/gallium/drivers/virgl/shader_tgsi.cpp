@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "tgsi/tgsi_info.h"
+extern "C" {
 #include "tgsi/tgsi_transform.h"
+}
 
 namespace virgl {
 namespace {
