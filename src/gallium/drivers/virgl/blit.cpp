@@ -149,7 +149,7 @@ void flush_resource(pipe_context *, pipe_resource *) {}
 // a pixel; counts 1-2 in word 0, 4 in word 1, 8 in words 2-3, 16 in words 4-7.
 void get_sample_position(pipe_context *pipe, unsigned count, unsigned index, float *out)
 {
-   const auto &locations = Context::from(pipe).screen.caps.sample_locations();
+   const auto &locations = Context::from(pipe).screen.caps.sample_locations;
    out[0] = out[1] = 0.5f;
    if (count <= 1 || count > 16 || index >= count)
       return;

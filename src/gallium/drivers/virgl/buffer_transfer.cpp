@@ -290,7 +290,7 @@ proto::ResourceHandle use_constants_as_buffer(Context &ctx, Resource &buffer)
 {
    if (!buffer.host_copy) {
       ResourceDesc desc;
-      desc.format = proto::Format::r8_unorm;
+      desc.format = proto::Format::R8_UNORM;
       desc.bind = proto::bind::constant_buffer;
       desc.width = desc.size = buffer.base.b.width0;
       buffer.host_copy = ctx.screen.ws->create_resource(desc);

@@ -143,7 +143,7 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    ctx->sub_ctx = screen.next_sub_ctx.fetch_add(1, std::memory_order_relaxed);
    ctx->invalidate_sent_state();
 
-   ctx->primconvert = util_primconvert_create(&p, screen.limits->prim_mask);
+   ctx->primconvert = util_primconvert_create(&p, screen.primitives);
    if (!ctx->primconvert || !create_uploaders(*ctx)) {
       destroy(&p);
       return nullptr;

@@ -185,7 +185,7 @@ constexpr unsigned num_stages = PIPE_SHADER_TYPES;
 struct Context {
    pipe_context base; // first: Gallium's handle is the address of this member
    Screen &screen;
-   threaded_context *tc = nullptr;
+   struct threaded_context *tc = nullptr;
    uint32_t sub_ctx = 0;
    bool sub_ctx_made = false;
    Batch batch;
@@ -282,8 +282,6 @@ private:
    void open_batch(uint32_t dwords);
 };
 
-// The numbering of the wire; Gallium's own changed over time.
-proto::ShaderStage host_stage(pipe_shader_type stage);
 
 // Queues the host's object for destruction; any thread.
 void retire_object(Context &ctx, proto::ObjectType type, const Object &object);

@@ -162,7 +162,7 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
       return;
 
    // Primitives the host lacks (quads and polygons on core profiles) become others.
-   if (!(ctx.screen.limits->prim_mask & (1u << info->mode)) && ctx.rasterizer) {
+   if (!(ctx.screen.primitives & (1u << info->mode)) && ctx.rasterizer) {
       pipe_draw_info kept = *info;
       kept.take_index_buffer_ownership = false; // `owned` has it
       util_primconvert_save_rasterizer_state(ctx.primconvert, &ctx.rasterizer->state);

@@ -413,7 +413,7 @@ void emit_draw_state(Context &ctx)
          ctx.emit(ctx.clip);
       if (is(Dirty::stipple))
          ctx.emit(ctx.stipple);
-      if (is(Dirty::tess) && ctx.screen.caps.has_tessellation_shaders())
+      if (is(Dirty::tess) && ctx.screen.caps.has_feature(proto::feature::has_tessellation_shaders))
          ctx.emit(ctx.tess);
       if (is(Dirty::shaders)) {
          for (pipe_shader_type stage : graphics_stages)

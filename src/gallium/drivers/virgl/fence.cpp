@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "util/libsync.h"
+#include "util/os_file.h"
 #include "util/os_time.h"
 
 #include "context.hpp"

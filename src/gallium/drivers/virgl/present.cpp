@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Presentation through the software loader: the host's picture is read back into the loader's
 // surface, which the loader shows.
+#include <cstdint>
+
 #include "frontend/sw_winsys.h"
 #include "util/u_threaded_context.h"
 

@@ -76,24 +76,6 @@ void link_shader(pipe_context *pipe, void **handles)
 
 } // namespace
 
-proto::ShaderStage host_stage(pipe_shader_type stage)
-{
-   switch (stage) {
-   case PIPE_SHADER_VERTEX:
-      return proto::ShaderStage::vertex;
-   case PIPE_SHADER_FRAGMENT:
-      return proto::ShaderStage::fragment;
-   case PIPE_SHADER_GEOMETRY:
-      return proto::ShaderStage::geometry;
-   case PIPE_SHADER_TESS_CTRL:
-      return proto::ShaderStage::tess_ctrl;
-   case PIPE_SHADER_TESS_EVAL:
-      return proto::ShaderStage::tess_eval;
-   default:
-      return proto::ShaderStage::compute;
-   }
-}
-
 proto::ObjectHandle use_shader(Context &ctx, Shader *shader)
 {
    if (!shader || !shader->valid)
@@ -160,7 +142,7 @@ void context_init_shaders(Context &ctx)
    p.delete_tcs_state = delete_shader;
    p.delete_tes_state = delete_shader;
    p.delete_compute_state = delete_shader;
-   if (ctx.screen.caps.host_feature_check_version() >= 7)
+   if (ctx.screen.caps.host_feature_check_version >= 7)
       p.link_shader = link_shader;
 }
 

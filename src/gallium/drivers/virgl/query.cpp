@@ -71,7 +71,7 @@ pipe_query *create_query(pipe_context *pipe, unsigned type, unsigned index)
    proto::QueryType unused;
    if (host_query_type(query->type, unused)) {
       ResourceDesc desc;
-      desc.format = proto::Format::r8_unorm;
+      desc.format = proto::Format::R8_UNORM;
       desc.bind = proto::bind::custom;
       desc.width = desc.size = sizeof(proto::QueryState);
       query->bo = ctx.screen.ws->create_resource(desc);

@@ -12,7 +12,7 @@
 namespace virgl {
 
 struct Query {
-   threaded_query base; // first: Gallium's handle is the address of this member
+   struct threaded_query base; // first: Gallium's handle is the address of this member
    Object object;
    pipe_query_type type{};
    uint32_t index = 0;

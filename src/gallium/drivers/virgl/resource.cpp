@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "resource.hpp"
 
+#include <cstdint>
+
 #include "frontend/sw_winsys.h"
 #include "util/format/u_format.h"
 #include "util/u_math.h"
@@ -46,7 +48,7 @@ ResourceDesc describe_buffer(const Screen &screen, const pipe_resource &t)
 {
    ResourceDesc desc;
    desc.target = PIPE_BUFFER;
-   desc.format = proto::Format::r8_unorm;
+   desc.format = proto::Format::R8_UNORM;
    desc.bind = host_bind(screen, t);
    desc.width = desc.size = buffer_size_class(std::max(t.width0, 1u));
    return desc;

@@ -33,7 +33,7 @@ struct TextureLayout {
 };
 
 struct Resource {
-   threaded_resource base; // first: Gallium's handle is the address of this member
+   struct threaded_resource base; // first: Gallium's handle is the address of this member
    std::shared_ptr<Storage> storage;
    TextureLayout layout;
    // Software presentation: the loader's surface this texture is shown on.

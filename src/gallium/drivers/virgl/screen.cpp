@@ -2,6 +2,8 @@
 #include "screen.hpp"
 
 #include "util/u_debug.h"
+#include <cstdint>
+
 #include "frontend/sw_winsys.h"
 #include "util/u_threaded_context.h"
 
@@ -32,7 +34,13 @@ pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws)
    screen->caps = screen->ws->caps();
    screen->limits = std::make_unique<Limits>(limits_from_caps(screen->caps));
    screen->renderer_name = renderer_name_from_caps(screen->caps);
-   slab_create_parent(&screen->transfer_pool, sizeof(threaded_transfer), 64);
+   // Points, lines and triangles in all forms are what every GL has; the rest converts to them.
+   constexpr uint32_t every_gl = 1u << PIPE_PRIM_POINTS | 1u << PIPE_PRIM_LINES |
+                                 1u << PIPE_PRIM_LINE_LOOP | 1u << PIPE_PRIM_LINE_STRIP |
+                                 1u << PIPE_PRIM_TRIANGLES | 1u << PIPE_PRIM_TRIANGLE_STRIP |
+                                 1u << PIPE_PRIM_TRIANGLE_FAN;
+   screen->primitives = screen->caps.prim_mask | every_gl;
+   slab_create_parent(&screen->transfer_pool, sizeof(struct threaded_transfer), 64);
    util_idalloc_mt_init_tc(&screen->buffer_ids);
 
    screen->base.destroy = screen_destroy;

@@ -33,6 +33,8 @@ struct Screen {
    proto::Caps caps;
    std::unique_ptr<Limits> limits;
    std::string renderer_name;
+   // Bit n: the host draws PIPE_PRIM n itself.
+   uint32_t primitives = 0;
 
    slab_parent_pool transfer_pool;
    util_idalloc_mt buffer_ids;

@@ -240,7 +240,7 @@ private:
       on({PIPE_CAP_QUERY_SO_OVERFLOW}, can(feature::transform_feedback_overflow_query));
       on({PIPE_CAP_QUERY_BUFFER_OBJECT}, has(cap::qbo));
       on({PIPE_CAP_STRING_MARKER}, has2(cap2::string_marker));
-      on({PIPE_CAP_QUERY_MEMORY_INFO}, has2(cap2::meminfo) && screen_.base.query_memory_info);
+      on({PIPE_CAP_QUERY_MEMORY_INFO}, has2(cap2::meminfo));
    }
 
    void fill_driver()
@@ -278,6 +278,8 @@ int get_param(pipe_screen *screen, pipe_cap param)
 {
    if (param == PIPE_CAP_BUFFER_MAP_PERSISTENT_COHERENT && force_persistent_maps)
       return 1;
+   if (param == PIPE_CAP_QUERY_MEMORY_INFO && !screen->query_memory_info)
+      return 0;
    const auto &params = limits_of(screen).params;
    return unsigned(param) < params.size() ? params[param] : 0;
 }

@@ -8,7 +8,7 @@ BoRef StagingPool::new_chunk(uint32_t size)
    // The host keeps no storage of its own for STAGING buffers (virglrenderer,
    // vrend_resource_alloc_buffer): creating one costs it next to nothing.
    ResourceDesc desc;
-   desc.format = proto::Format::r8_unorm;
+   desc.format = proto::Format::R8_UNORM;
    desc.bind = proto::bind::staging;
    desc.width = size;
    desc.size = size;

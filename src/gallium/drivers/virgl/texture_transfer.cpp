@@ -156,7 +156,7 @@ pipe_format readable_twin(const Screen &screen, pipe_format format, unsigned bin
 {
    if (format_readable(screen, format))
       return format;
-   const util_format_description *desc = util_format_description(format);
+   const struct util_format_description *desc = util_format_description(format);
    if (bind & PIPE_BIND_DEPTH_STENCIL)
       return format; // depth is always readable
    if (util_format_is_pure_sint(format))

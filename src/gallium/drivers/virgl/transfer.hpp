@@ -12,7 +12,7 @@
 namespace virgl {
 
 struct Transfer {
-   threaded_transfer base; // first: Gallium's handle is the address of this member
+   struct threaded_transfer base; // first: Gallium's handle is the address of this member
    // The storage mapped: the resource may have another by the time of the unmap.
    std::shared_ptr<Storage> storage;
    // A texture written without reading it: where the new texels are put.
