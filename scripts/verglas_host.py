@@ -469,7 +469,9 @@ def gl_strings(env, gles=False):
     lines = done.stdout.splitlines()
     if done.returncode != 0 or len(lines) < 3:
         said = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = said[-1] if said else 'it was ended by signal ' + str(-done.returncode)
+        # The driver knows better than the EGL error that follows from it.
+        ours = [line for line in said if line.startswith('verglas: ')]
+        reason = (ours or said or [f'it was ended by signal {-done.returncode}'])[-1]
         raise HostError('no GL context: ' + reason.removeprefix('verglas: '))
     return lines[:3]
 
