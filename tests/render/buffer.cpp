@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+// Buffers: updates between draws, mapping with every combination of flags, orphaning.
+#include "scene.hpp"
+
+#include <cstring>
+
+namespace render {
+namespace {
+
+// Three vertices of a triangle in cell i of a 16 × 16 grid.
+std::vector<float> cell(int i)
+{
+   const float x = -1.0f + 0.125f * static_cast<float>(i % 16);
+   const float y = -1.0f + 0.125f * static_cast<float>(i / 16 % 16);
+   return {x + 0.01f, y + 0.01f, 0, x + 0.11f, y + 0.01f, 0, x + 0.05f, y + 0.11f, 0};
+}
+
+constexpr GLsizeiptr cell_bytes = 36;
+
+void start(Test &t, GLuint buffer)
+{
+   t.flat_program();
+   t.vertex_array();
+   glBindBuffer(GL_ARRAY_BUFFER, buffer);
+   glVertexAttribPointer(0, 3, GL_FLOAT, GL_FALSE, 0, nullptr);
+   glEnableVertexAttribArray(0);
+}
+
+void sub_data(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   start(t, t.buffer(GL_ARRAY_BUFFER, 3 * cell_bytes, nullptr, GL_DYNAMIC_DRAW));
+   for (int i = 0; i < 200; i++) { // the same place again and again, each drawn in between
+      t.use_flat(colour(i));
+      glBufferSubData(GL_ARRAY_BUFFER, i % 3 * cell_bytes, cell_bytes, cell(i).data());
+      glDrawArrays(GL_TRIANGLES, i % 3 * 3, 3);
+   }
+   // Small pieces that touch and overlap.
+   std::vector<float> v = cell(230);
+   for (size_t k = 0; k < 9; k++)
+      glBufferSubData(GL_ARRAY_BUFFER, static_cast<GLintptr>(k * 4), 4, &v[k]);
+   v = cell(231);
+   glBufferSubData(GL_ARRAY_BUFFER, 36, 20, v.data());
+   glBufferSubData(GL_ARRAY_BUFFER, 48, 24, v.data() + 3);
+   glDrawArrays(GL_TRIANGLES, 0, 6);
+   std::vector<uint8_t> back(108);
+   glGetBufferSubData(GL_ARRAY_BUFFER, 0, 108, back.data());
+   t.hash("contents", back);
+}
+
+void map_flags(Test &t)
+{
+   static constexpr GLbitfield extras[] = {
+      GL_MAP_INVALIDATE_RANGE_BIT, GL_MAP_INVALIDATE_BUFFER_BIT, GL_MAP_UNSYNCHRONIZED_BIT,
+      GL_MAP_FLUSH_EXPLICIT_BIT};
+   t.clear({0.1f, 0.1f, 0.1f});
+   int drawn = 0;
+   for (unsigned bits = 0; bits < 16; bits++) {
+      GLbitfield flags = GL_MAP_WRITE_BIT;
+      for (unsigned k = 0; k < 4; k++)
+         flags |= bits >> k & 1 ? extras[k] : 0;
+      for (bool read : {false, true}) {
+         if (read && (flags & (GL_MAP_INVALIDATE_RANGE_BIT | GL_MAP_INVALIDATE_BUFFER_BIT |
+                               GL_MAP_UNSYNCHRONIZED_BIT)))
+            continue; // GL forbids these together
+         std::vector<float> old = cell(drawn);
+         const std::vector<float> second = cell(drawn + 1);
+         old.insert(old.end(), second.begin(), second.end());
+         start(t, t.buffer(GL_ARRAY_BUFFER, old, GL_DYNAMIC_DRAW));
+         t.use_flat(colour(static_cast<int>(bits)));
+         glDrawArrays(GL_TRIANGLES, 0, 6); // the buffer is in use when it is mapped
+         if (flags & GL_MAP_UNSYNCHRONIZED_BIT)
+            glFinish(); // else what is drawn would be undefined
+         const GLbitfield all = flags | (read ? GL_MAP_READ_BIT : 0);
+         void *map = glMapBufferRange(GL_ARRAY_BUFFER, cell_bytes, cell_bytes, all);
+         if (!map) {
+            t.fail("map with flags 0x%x gives nothing", all);
+            continue;
+         }
+         if (read && memcmp(map, second.data(), cell_bytes) != 0)
+            t.fail("map with flags 0x%x shows wrong contents", all);
+         memcpy(map, cell(drawn + 2).data(), cell_bytes);
+         if (flags & GL_MAP_FLUSH_EXPLICIT_BIT) {
+            glFlushMappedBufferRange(GL_ARRAY_BUFFER, 0, 12);
+            glFlushMappedBufferRange(GL_ARRAY_BUFFER, 12, 24);
+         }
+         if (!glUnmapBuffer(GL_ARRAY_BUFFER))
+            t.fail("unmap with flags 0x%x says that the contents are lost", all);
+         glDrawArrays(GL_TRIANGLES, 3, 3);
+         // Without invalidation of the whole buffer, the first half is as it was.
+         if (!(flags & GL_MAP_INVALIDATE_BUFFER_BIT))
+            glDrawArrays(GL_TRIANGLES, 0, 3);
+         drawn += 4;
+      }
+   }
+   t.value("maps", drawn / 4);
+}
+
+void orphaning(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.2f});
+   start(t, t.buffer(GL_ARRAY_BUFFER, cell_bytes, nullptr, GL_STREAM_DRAW));
+   for (int i = 0; i < 250; i++) {
+      t.use_flat(colour(i));
+      switch (i % 4) {
+      case 0: // a new store with its data
+         glBufferData(GL_ARRAY_BUFFER, cell_bytes, cell(i).data(), GL_STREAM_DRAW);
+         break;
+      case 1: // an empty new store, then filled
+         glBufferData(GL_ARRAY_BUFFER, cell_bytes, nullptr, GL_STREAM_DRAW);
+         glBufferSubData(GL_ARRAY_BUFFER, 0, cell_bytes, cell(i).data());
+         break;
+      case 2: // mapped with the old contents thrown away
+         if (void *map = glMapBufferRange(GL_ARRAY_BUFFER, 0, cell_bytes,
+                                          GL_MAP_WRITE_BIT | GL_MAP_INVALIDATE_BUFFER_BIT)) {
+            memcpy(map, cell(i).data(), cell_bytes);
+            glUnmapBuffer(GL_ARRAY_BUFFER);
+         }
+         break;
+      default: // of another size
+         glBufferData(GL_ARRAY_BUFFER, cell_bytes * (1 + i % 7), nullptr, GL_DYNAMIC_DRAW);
+         if (void *map = glMapBuffer(GL_ARRAY_BUFFER, GL_WRITE_ONLY)) {
+            memcpy(map, cell(i).data(), cell_bytes);
+            glUnmapBuffer(GL_ARRAY_BUFFER);
+         }
+         break;
+      }
+      glDrawArrays(GL_TRIANGLES, 0, 3);
+   }
+}
+
+// The way of streaming that games use: append without waiting, orphan at the end.
+void streaming(Test &t)
+{
+   t.clear({0.2f, 0.1f, 0.1f});
+   constexpr int room = 16;
+   start(t, t.buffer(GL_ARRAY_BUFFER, room * cell_bytes, nullptr, GL_STREAM_DRAW));
+   for (int i = 0; i < 250; i++) {
+      const GLintptr at = i % room * cell_bytes;
+      const GLbitfield how = i % room == 0 ? GL_MAP_INVALIDATE_BUFFER_BIT
+                                           : GL_MAP_UNSYNCHRONIZED_BIT | GL_MAP_INVALIDATE_RANGE_BIT;
+      void *map = glMapBufferRange(GL_ARRAY_BUFFER, at, cell_bytes, GL_MAP_WRITE_BIT | how);
+      if (!map) {
+         t.fail("no map at %d", i);
+         return;
+      }
+      memcpy(map, cell(i).data(), cell_bytes);
+      glUnmapBuffer(GL_ARRAY_BUFFER);
+      t.use_flat(colour(i + 2));
+      glDrawArrays(GL_TRIANGLES, i % room * 3, 3);
+      if (i % 60 == 59)
+         glFlush();
+   }
+}
+
+void read_while_used(Test &t)
+{
+   t.clear({0.1f, 0.2f, 0.1f});
+   std::vector<float> all;
+   for (int i = 0; i < 256; i++) {
+      const std::vector<float> v = cell(i);
+      all.insert(all.end(), v.begin(), v.end());
+   }
+   start(t, t.buffer(GL_ARRAY_BUFFER, all));
+   for (int i = 0; i < 256; i += 16) {
+      t.use_flat(colour(i / 16));
+      glDrawArrays(GL_TRIANGLES, i * 3, 24);
+      const auto *map = static_cast<const float *>(
+         glMapBufferRange(GL_ARRAY_BUFFER, i * cell_bytes, cell_bytes, GL_MAP_READ_BIT));
+      if (!map || memcmp(map, cell(i).data(), cell_bytes) != 0)
+         t.fail("cell %d does not read back", i);
+      glUnmapBuffer(GL_ARRAY_BUFFER);
+   }
+}
+
+// Many buffers, made and deleted while draws from them are not yet executed.
+void churn(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   t.flat_program();
+   t.vertex_array();
+   glEnableVertexAttribArray(0);
+   for (int i = 0; i < 256; i++) {
+      const GLuint name = t.buffer(GL_ARRAY_BUFFER, cell(i));
+      glVertexAttribPointer(0, 3, GL_FLOAT, GL_FALSE, 0, nullptr);
+      t.use_flat(colour(i * 5));
+      glDrawArrays(GL_TRIANGLES, 0, 3);
+      glDeleteBuffers(1, &name);
+   }
+}
+
+// Large enough that the upload does not fit into one submission.
+void large(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   std::vector<float> data(4 << 20); // 16 MiB
+   for (int i = 0; i < 256; i++) {
+      const std::vector<float> v = cell(i);
+      memcpy(&data[static_cast<size_t>(i) * 16000 + 7 * 9], v.data(), cell_bytes);
+   }
+   start(t, t.buffer(GL_ARRAY_BUFFER, data));
+   for (int i = 0; i < 256; i++) {
+      t.use_flat(colour(i * 3 + 1));
+      glVertexAttribPointer(0, 3, GL_FLOAT, GL_FALSE, 0,
+                            reinterpret_cast<const void *>(static_cast<uintptr_t>(i) * 64000 + 252));
+      glDrawArrays(GL_TRIANGLES, 0, 3);
+   }
+   std::vector<uint8_t> back(8 << 20);
+   glGetBufferSubData(GL_ARRAY_BUFFER, 4 << 20, 8 << 20, back.data());
+   t.hash("half", back);
+}
+
+constexpr Scene table[] = {
+   {"buffer-sub-data", Api::core, sub_data},   {"buffer-map-flags", Api::core, map_flags},
+   {"buffer-orphaning", Api::core, orphaning}, {"buffer-streaming", Api::core, streaming},
+   {"buffer-read-in-use", Api::core, read_while_used}, {"buffer-churn", Api::core, churn},
+   {"buffer-large", Api::core, large},
+};
+
+} // namespace
+
+std::span<const Scene> buffer_scenes()
+{
+   return table;
+}
+
+} // namespace render

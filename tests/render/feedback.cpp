@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// Transform feedback: interleaved, separate, from geometry shaders, drawn again.
+#include "scene.hpp"
+
+namespace render {
+namespace {
+
+constexpr char capture_vs[] = "in vec3 position; in vec2 texcoord; out vec4 place; out vec3 c;\n"
+                              "void main() { place = vec4(position.yx * 0.8, 0.0, 1.0);\n"
+                              "c = vec3(texcoord, 0.25 * float(gl_VertexID));\n"
+                              "gl_Position = vec4(position * 0.5, 1.0); }\n";
+constexpr char capture_fs[] = "in vec3 c; out vec4 result;\nvoid main() { result = vec4(c, 1.0); }\n";
+
+// What was captured, as integers: sums of floats differ in the last bit on no host, but printing
+// them rounded says what was meant.
+void note(Test &t, const char *name, GLenum target, size_t count)
+{
+   std::vector<float> v(count);
+   glGetBufferSubData(target, 0, static_cast<GLsizeiptr>(count * 4), v.data());
+   for (size_t i = 0; i < count; i++)
+      t.value(std::string(name) + "-" + std::to_string(i),
+              static_cast<long long>(static_cast<double>(v[i]) * 4096.0));
+}
+
+void draw_captured(Test &t, GLuint places, GLintptr offset, GLsizei stride, GLenum mode, GLint count)
+{
+   t.program("in vec4 position; in vec3 tint; out vec3 c;\n"
+             "void main() { c = tint; gl_Position = position; }\n", capture_fs);
+   t.vertex_array();
+   glBindBuffer(GL_ARRAY_BUFFER, places);
+   glVertexAttribPointer(0, 4, GL_FLOAT, GL_FALSE, stride, reinterpret_cast<const void *>(offset));
+   glEnableVertexAttribArray(0);
+   glVertexAttrib3f(2, 0.9f, 0.5f, 0.2f);
+   if (stride) {
+      glVertexAttribPointer(2, 3, GL_FLOAT, GL_FALSE, stride,
+                            reinterpret_cast<const void *>(offset + 16));
+      glEnableVertexAttribArray(2);
+   }
+   glDrawArrays(mode, 0, count);
+}
+
+void interleaved(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   static constexpr const char *names[] = {"place", "c"};
+   t.program(capture_vs, capture_fs, {}, names);
+   GLuint query = 0;
+   glGenQueries(1, &query);
+   const GLuint buffer = t.buffer(GL_TRANSFORM_FEEDBACK_BUFFER, 4096, nullptr, GL_DYNAMIC_COPY);
+   glBindBufferBase(GL_TRANSFORM_FEEDBACK_BUFFER, 0, buffer);
+   glBeginQuery(GL_TRANSFORM_FEEDBACK_PRIMITIVES_WRITTEN, query);
+   glBeginTransformFeedback(GL_TRIANGLES);
+   t.rect();
+   glEndTransformFeedback();
+   glEndQuery(GL_TRANSFORM_FEEDBACK_PRIMITIVES_WRITTEN);
+   GLuint written = 0;
+   glGetQueryObjectuiv(query, GL_QUERY_RESULT, &written);
+   t.value("written", written);
+   note(t, "captured", GL_TRANSFORM_FEEDBACK_BUFFER, 42);
+   draw_captured(t, buffer, 0, 28, GL_TRIANGLES, 6);
+}
+
+void separate(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   static constexpr const char *names[] = {"place", "c"};
+   t.program(capture_vs, capture_fs, {}, names, GL_SEPARATE_ATTRIBS);
+   const GLuint places = t.buffer(GL_TRANSFORM_FEEDBACK_BUFFER, 1024, nullptr, GL_DYNAMIC_COPY);
+   const GLuint tones = t.buffer(GL_TRANSFORM_FEEDBACK_BUFFER, 1024, nullptr, GL_DYNAMIC_COPY);
+   glBindBufferRange(GL_TRANSFORM_FEEDBACK_BUFFER, 0, places, 64, 512);
+   glBindBufferRange(GL_TRANSFORM_FEEDBACK_BUFFER, 1, tones, 0, 36); // room for one triangle
+   GLuint queries[2] = {};
+   glGenQueries(2, queries);
+   glBeginQuery(GL_TRANSFORM_FEEDBACK_PRIMITIVES_WRITTEN, queries[0]);
+   glBeginQuery(GL_PRIMITIVES_GENERATED, queries[1]);
+   glBeginTransformFeedback(GL_TRIANGLES);
+   t.rect();
+   glEndTransformFeedback();
+   glEndQuery(GL_PRIMITIVES_GENERATED);
+   glEndQuery(GL_TRANSFORM_FEEDBACK_PRIMITIVES_WRITTEN);
+   for (GLuint query : queries) {
+      GLuint n = 0;
+      glGetQueryObjectuiv(query, GL_QUERY_RESULT, &n);
+      t.value("primitives", n);
+   }
+   glBindBuffer(GL_TRANSFORM_FEEDBACK_BUFFER, tones);
+   note(t, "tones", GL_TRANSFORM_FEEDBACK_BUFFER, 9);
+   draw_captured(t, places, 64, 0, GL_TRIANGLES, 3);
+}
+
+void from_geometry(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   static constexpr const char *names[] = {"place"};
+   t.program("in vec2 position;\nvoid main() { gl_Position = vec4(position, 0.0, 1.0); }\n",
+             "out vec4 result;\nvoid main() { result = vec4(0.2, 0.4, 0.6, 1.0); }\n",
+             "layout(points) in; layout(triangle_strip, max_vertices = 4) out;\nout vec4 place;\n"
+             "void main() { for (int i = 0; i < 4; i++) { place = gl_in[0].gl_Position +\n"
+             "vec4(0.3 * float(i % 2), 0.4 * float(i / 2), 0.0, 0.0); gl_Position = place;\n"
+             "EmitVertex(); } }\n",
+             names);
+   t.vertex_array();
+   t.attribute(0, 2, {-0.8f, -0.8f, 0.1f, 0.1f, 0.4f, -0.7f});
+   const GLuint buffer = t.buffer(GL_TRANSFORM_FEEDBACK_BUFFER, 2048, nullptr, GL_DYNAMIC_COPY);
+   glBindBufferBase(GL_TRANSFORM_FEEDBACK_BUFFER, 0, buffer);
+   glEnable(GL_RASTERIZER_DISCARD);
+   glBeginTransformFeedback(GL_TRIANGLES);
+   glDrawArrays(GL_POINTS, 0, 3);
+   glEndTransformFeedback();
+   glDisable(GL_RASTERIZER_DISCARD);
+   note(t, "captured", GL_TRANSFORM_FEEDBACK_BUFFER, 72);
+   draw_captured(t, buffer, 0, 0, GL_TRIANGLES, 18);
+}
+
+void objects_paused(Test &t)
+{
+   if (!t.need("GL_ARB_transform_feedback2"))
+      return;
+   t.clear({0.1f, 0.1f, 0.1f});
+   static constexpr const char *names[] = {"place", "c"};
+   const GLuint capture = t.program(capture_vs, capture_fs, {}, names);
+   GLuint object = 0;
+   glGenTransformFeedbacks(1, &object);
+   glBindTransformFeedback(GL_TRANSFORM_FEEDBACK, object);
+   const GLuint buffer = t.buffer(GL_TRANSFORM_FEEDBACK_BUFFER, 4096, nullptr, GL_DYNAMIC_COPY);
+   glBindBufferBase(GL_TRANSFORM_FEEDBACK_BUFFER, 0, buffer);
+   glBeginTransformFeedback(GL_TRIANGLES);
+   t.rect(-0.9f, -0.9f, 0, 0);
+   glPauseTransformFeedback();
+   t.use_flat(colour(4)); // not captured
+   t.rect(-0.2f, 0.5f, 0.2f, 0.9f);
+   glUseProgram(capture);
+   glResumeTransformFeedback();
+   t.rect(0.3f, 0.2f, 0.9f, 0.9f);
+   glEndTransformFeedback();
+   glBindTransformFeedback(GL_TRANSFORM_FEEDBACK, 0);
+   t.program("in vec4 position; in vec3 tint; out vec3 c;\n"
+             "void main() { c = tint.bgr; gl_Position = position * vec4(1.0, -1.0, 1.0, 1.0); }\n",
+             capture_fs);
+   t.vertex_array();
+   glBindBuffer(GL_ARRAY_BUFFER, buffer);
+   glVertexAttribPointer(0, 4, GL_FLOAT, GL_FALSE, 28, nullptr);
+   glVertexAttribPointer(2, 3, GL_FLOAT, GL_FALSE, 28, reinterpret_cast<const void *>(16));
+   glEnableVertexAttribArray(0);
+   glEnableVertexAttribArray(2);
+   glDrawTransformFeedback(GL_TRIANGLES, object); // as many as were captured
+   glDeleteTransformFeedbacks(1, &object);
+}
+
+// Particles that move on the GPU: each pass captures what the next one reads.
+void particles(Test &t)
+{
+   t.clear({0, 0, 0});
+   static constexpr const char *names[] = {"next"};
+   const GLuint step = t.program("in vec4 position; out vec4 next;\nvoid main() {\n"
+                                 "next = vec4(position.xy + position.zw * 0.05, position.zw);\n"
+                                 "if (abs(next.x) > 0.95) next.z = -next.z;\n"
+                                 "if (abs(next.y) > 0.95) next.w = -next.w;\n"
+                                 "gl_Position = vec4(next.xy, 0.0, 1.0); gl_PointSize = 2.0; }\n",
+                                 "out vec4 result;\nvoid main() { result = vec4(0.3, 0.9, 0.6,\n"
+                                 "1.0); }\n",
+                                 {}, names);
+   std::vector<float> start(400);
+   Random random(13);
+   for (float &f : start)
+      f = random.unit() * 1.8f - 0.9f;
+   t.vertex_array();
+   GLuint buffers[2] = {t.buffer(GL_ARRAY_BUFFER, start, GL_DYNAMIC_COPY),
+                        t.buffer(GL_ARRAY_BUFFER, 1600, nullptr, GL_DYNAMIC_COPY)};
+   glUseProgram(step);
+   glEnableVertexAttribArray(0);
+   for (int i = 0; i < 30; i++) {
+      glBindBuffer(GL_ARRAY_BUFFER, buffers[i % 2]);
+      glVertexAttribPointer(0, 4, GL_FLOAT, GL_FALSE, 0, nullptr);
+      glBindBufferBase(GL_TRANSFORM_FEEDBACK_BUFFER, 0, buffers[1 - i % 2]);
+      glBeginTransformFeedback(GL_POINTS);
+      glDrawArrays(GL_POINTS, 0, 100);
+      glEndTransformFeedback();
+   }
+}
+
+constexpr Scene table[] = {
+   {"feedback-interleaved", Api::core, interleaved},
+   {"feedback-separate", Api::core, separate},
+   {"feedback-geometry", Api::core, from_geometry},
+   {"feedback-objects", Api::core, objects_paused},
+   {"feedback-particles", Api::core, particles},
+};
+
+} // namespace
+
+std::span<const Scene> feedback_scenes()
+{
+   return table;
+}
+
+} // namespace render
