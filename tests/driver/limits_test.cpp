@@ -27,7 +27,7 @@ proto::Caps good_caps()
    c.max_dual_source_render_targets = 1;
    c.max_render_targets = 8;
    c.max_samples = 4;
-   c.max_tbo_size = 134217727;
+   c.max_tbo_size = 134217728;
    c.max_uniform_blocks = 14;
    c.max_viewports = 16;
    c.max_texture_gather_components = 4;
@@ -96,7 +96,7 @@ void expect_sane(const Limits &l)
    EXPECT_WITHIN(l.texture_3d_levels, 5u, 15u);
    EXPECT_WITHIN(l.texture_cube_levels, 5u, 15u);
    EXPECT_LE(l.texture_array_layers, 16384u);
-   EXPECT_LT(uint64_t(l.texel_buffer_elements) * 16, uint64_t(1) << 31);
+   EXPECT_LE(uint64_t(l.texel_buffer_elements) * 16, uint64_t(1) << 31);
    EXPECT_WITHIN(l.min_texel_offset, -512, -1);
    EXPECT_WITHIN(l.max_texel_offset, 1, 511);
    EXPECT_WITHIN(l.min_gather_offset, -512, -1);
@@ -146,7 +146,7 @@ void expect_sane(const Limits &l)
       EXPECT_EQ(s.const_buffer0_size % 16, 0u);
       EXPECT_LE(s.shader_buffers, 16u);
       EXPECT_LE(s.images, 32u);
-      EXPECT_LE(s.atomic_buffers, 15u);
+      EXPECT_LE(s.atomic_buffers, 16u);
       EXPECT_EQ(s.atomic_counters == 0, s.atomic_buffers == 0);
       // A total below a stage's share would be a contradiction.
       EXPECT_GE(l.combined_shader_buffers, s.shader_buffers);
@@ -178,7 +178,7 @@ TEST(Limits, AGoodHostIsTakenAtItsWord)
    EXPECT_EQ(l.texture_2d_size, 16384u);
    EXPECT_EQ(l.texture_3d_levels, 12u);
    EXPECT_EQ(l.texture_cube_levels, 15u);
-   EXPECT_EQ(l.texel_buffer_elements, 134217727u);
+   EXPECT_EQ(l.texel_buffer_elements, 134217728u);
    EXPECT_EQ(l.render_targets, 8u);
    EXPECT_EQ(l.min_texel_offset, -32);
    EXPECT_EQ(l.max_gather_offset, 31);

@@ -58,7 +58,8 @@ constexpr uint32_t MAX_STAGE_SAMPLERS = 32;
 constexpr uint32_t MAX_CONST_BUFFERS = 16;
 constexpr uint32_t MAX_STAGE_SHADER_BUFFERS = 16;
 constexpr uint32_t MAX_STAGE_IMAGES = 32;
-constexpr uint32_t MAX_STAGE_ATOMIC_BUFFERS = 15;
+constexpr uint32_t MAX_STAGE_ATOMIC_BUFFERS = 16;
+constexpr uint32_t MAX_ALL_ATOMIC_BUFFERS = 90;
 constexpr uint32_t MAX_VIEWPORTS = 16;
 constexpr uint32_t MAX_SO_BUFFERS = 4;
 constexpr uint32_t MAX_SAMPLES = 32;
@@ -68,8 +69,8 @@ constexpr uint32_t MAX_3D_SIZE = 16384;
 constexpr uint32_t MAX_CUBE_SIZE = 16384;
 // pipe_resource::array_size has 16 bits; this leaves room for six faces in none of its users' sums.
 constexpr uint32_t MAX_ARRAY_LAYERS = 16384;
-// Of 16 bytes each, so that sizes in bytes stay within 31 bits.
-constexpr uint32_t MAX_TEXEL_BUFFER_ELEMENTS = (1u << 27) - 1;
+// Of 16 bytes each, so that sizes in bytes fit into 32 bits.
+constexpr uint32_t MAX_TEXEL_BUFFER_ELEMENTS = 1u << 27;
 constexpr uint32_t DEFAULT_CONST_BUFFER0_SIZE = 4096 * 16;
 
 // From host_feature_check_version 12 and 13 on the two fields are filled in.
@@ -223,7 +224,7 @@ void fill_buffers(Limits &l, const proto::Caps &c)
       bounded(c.max_combined_shader_buffers, most_buffers, most_buffers,
               NUM_STAGES * MAX_STAGE_SHADER_BUFFERS);
    l.combined_atomic_buffers = bounded(c.max_combined_atomic_counter_buffers, most_atomics,
-                                       most_atomics, NUM_STAGES * MAX_STAGE_ATOMIC_BUFFERS);
+                                       most_atomics, MAX_ALL_ATOMIC_BUFFERS);
    l.combined_atomic_counters =
       bounded(c.max_combined_atomic_counters, most_counters, most_counters, NUM_STAGES * 65536u);
    l.video_memory_mib = std::min(c.max_video_memory, 1u << 24);

@@ -35,6 +35,11 @@ bool vertex_format_supported(const Limits &limits, pipe_format format)
    case PIPE_FORMAT_B10G10R10A2_UNORM:
    case PIPE_FORMAT_B10G10R10A2_SNORM:
       return true;
+   case PIPE_FORMAT_B10G10R10A2_USCALED:
+   case PIPE_FORMAT_B10G10R10A2_SSCALED:
+      // No host has these, but neither has GL: blue-first attributes are always normalised. The
+      // frontend asks for the eight of them together or gives up all.
+      return true;
    default:
       break;
    }
