@@ -37,7 +37,8 @@ def parse_arguments():
         description='Run a GL, GLX or EGL program (glxgears if none is named) on Verglas, against '
         'a private virgl_test_server; no VM is needed. It is shown on $DISPLAY where that is '
         'usable, else on an Xvfb of its own.',
-        epilog='The exit status is that of PROGRAM, or 0 when we end it after its time.')
+        epilog='The exit status is that of PROGRAM, or 0 when we end it after its time; 1 when '
+        'gears are asked for and none are seen.')
     parser.add_argument('--seconds', type=float, metavar='N',
                         help=f'end PROGRAM after N seconds (default: {DEFAULT_SECONDS:.0f} for '
                         'programs that never end, such as glxgears; any other runs to its end)')
@@ -273,6 +274,11 @@ def main():
     if host_died:
         warn('the embedded host ended before the program did: '
              + (host.server.log_text.strip().splitlines() or ['it said nothing'])[-1])
+    # Gears that nobody saw turning are no success, whatever the program says.
+    if status == 0 and GEARS.search(os.path.basename(options.program[0])):
+        if rate is None or camera.colours < 2:
+            warn(f'{options.program[0]} drew nothing')
+            status = 1
     if status < 0:
         number = -status
         with contextlib.suppress(ValueError):
