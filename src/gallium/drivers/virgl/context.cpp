@@ -118,6 +118,57 @@ bool create_uploaders(Context &ctx)
    return p.const_uploader != nullptr;
 }
 
+// threaded_context knows nothing of hardware atomic buffers: their binding travels to the driver's
+// thread as a callback, with references of its own.
+struct QueuedAtomics {
+   pipe_context *pipe;
+   unsigned start, count;
+   std::array<pipe_shader_buffer, PIPE_MAX_HW_ATOMIC_BUFFERS> buffers{};
+
+   ~QueuedAtomics()
+   {
+      for (auto &b : buffers)
+         pipe_resource_reference(&b.buffer, nullptr);
+   }
+};
+
+void bind_queued_atomics(void *data)
+{
+   std::unique_ptr<QueuedAtomics> queued(static_cast<QueuedAtomics *>(data));
+   queued->pipe->set_hw_atomic_buffers(queued->pipe, queued->start, queued->count,
+                                       queued->buffers.data());
+}
+
+void set_hw_atomic_buffers_threaded(pipe_context *wrapped, unsigned start, unsigned count,
+                                    const pipe_shader_buffer *buffers)
+{
+   auto *driver = static_cast<pipe_context *>(wrapped->priv); // where tc keeps it
+   Context &ctx = Context::from(driver);
+   bool any = false;
+   for (unsigned i = 0; i < count; i++)
+      any |= buffers && buffers[i].buffer;
+   // Every context binds its empty slots now and then; most never have others.
+   if (!any && !ctx.app_bound_atomics)
+      return;
+   ctx.app_bound_atomics = any;
+
+   auto queued = std::make_unique<QueuedAtomics>();
+   queued->pipe = driver;
+   queued->start = start;
+   queued->count = std::min<unsigned>(count, queued->buffers.size());
+   for (unsigned i = 0; buffers && i < queued->count; i++) {
+      pipe_shader_buffer &b = queued->buffers[i];
+      if (!buffers[i].buffer)
+         continue;
+      pipe_resource_reference(&b.buffer, buffers[i].buffer);
+      b.buffer_offset = buffers[i].buffer_offset;
+      b.buffer_size = buffers[i].buffer_size;
+      // Maps on this thread must see from now on that the host will write here.
+      mark_buffer_written(*Resource::from(b.buffer), b.buffer_offset, b.buffer_size);
+   }
+   wrapped->callback(wrapped, bind_queued_atomics, queued.release(), false);
+}
+
 } // namespace
 
 pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
@@ -165,6 +216,8 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    pipe_context *wrapped = threaded_context_create(&p, &screen.transfer_pool,
                                                    context_storage_replacer(), &options, &ctx->tc);
    force_persistent_maps = false;
+   if (wrapped && wrapped != &p)
+      wrapped->set_hw_atomic_buffers = set_hw_atomic_buffers_threaded;
    return wrapped;
 }
 

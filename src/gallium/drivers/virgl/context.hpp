@@ -232,6 +232,7 @@ struct Context {
 
    std::array<pipe_shader_buffer, PIPE_MAX_HW_ATOMIC_BUFFERS> atomics{};
    uint32_t num_atomics = 0;
+   bool app_bound_atomics = false; // the application's thread alone looks at it
 
    std::array<StageState, num_stages> stages;
 
@@ -240,6 +241,8 @@ struct Context {
       bool condition = false;
       uint32_t mode = 0;
    } render_condition;
+
+   bool sent_render_condition = false;
 
    // Handles of objects whose owner is gone, to be destroyed on the host by the driver's thread.
    struct Retired {

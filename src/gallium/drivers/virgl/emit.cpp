@@ -331,6 +331,10 @@ void emit_render_condition(Context &ctx)
       return;
    ctx.dirty &= ~bit;
    auto &rc = ctx.render_condition;
+   // To end a condition that never began is an error on the host.
+   if (!rc.query && !ctx.sent_render_condition)
+      return;
+   ctx.sent_render_condition = rc.query != nullptr;
    ctx.emit(proto::SetRenderCondition{.handle = rc.query ? use_query(ctx, *rc.query)
                                                          : ObjectHandle::none,
                                       .condition = rc.condition,

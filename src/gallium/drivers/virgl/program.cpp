@@ -15,8 +15,6 @@ void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
    shader->handle = ctx.screen.new_object();
    shader->stage = stage;
    shader->valid = shader_translate(ctx.screen, stage, *state, shader->text);
-   if (shader->valid)
-      shader_dump(stage, shader->text);
    return shader;
 }
 
@@ -27,8 +25,6 @@ void *create_compute_state(pipe_context *pipe, const pipe_compute_state *state)
    shader->handle = ctx.screen.new_object();
    shader->stage = PIPE_SHADER_COMPUTE;
    shader->valid = shader_translate(ctx.screen, *state, shader->text);
-   if (shader->valid)
-      shader_dump(PIPE_SHADER_COMPUTE, shader->text);
    return shader;
 }
 
