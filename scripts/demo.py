@@ -15,7 +15,7 @@ import sys
 import time
 
 import verglas_host
-from verglas_host import HostError, note, warn
+from verglas_host import HostError, warn
 
 # Programs that draw until somebody ends them.
 ENDLESS = re.compile(r'gears|^glx(demo|heads)$|^es2tri$|^eglkms$|^xeglgears$')
