@@ -17,7 +17,7 @@ struct PrintOptions {
    uint32_t max_text = 4096;   // bytes of a text or dwords of data; 0 for all
 
    /// Which resources are buffers, whose views are laid out differently.
-   std::function<bool(ResourceHandle)> is_buffer;
+   std::function<bool(ResourceHandle)> is_buffer{};
 };
 
 /// One command, without a line break at its end.

@@ -321,8 +321,6 @@ Validator::check_special(const Command &command)
       return true;
 
    case Ccmd::set_index_buffer:
-      if (p.size() == 3 && p[1] != 1 && p[1] != 2 && p[1] != 4)
-         return fail(2, "index_size: %u is neither 1, 2 nor 4", p[1]);
       return p[0] == 0 || p.size() == 3 || fail(0, "a buffer without index size and offset");
 
    case Ccmd::set_sub_ctx:

@@ -123,7 +123,9 @@ static_assert(uint32_t(${e['name']}::${name}) == uint32_t(${macro}));
 static_assert(uint32_t(ContextError::unsupported_function) == uint32_t(VIRGL_ERROR_CTX_ILLEGAL_DUAL_SRC_BLEND) + 1);
 % for e in m.gallium.values():
 % for name, v in e['values'].items():
+% if len(v) > 1:
 static_assert(${v[0]} == int(${v[1]}));
+% endif
 % endfor
 % endfor
 % for f in m.flags.values():
