@@ -147,10 +147,12 @@ void fill_pipeline(Limits &l, const proto::Caps &c)
       l.host_version < VERSION_VERTEX_STREAMS || c.has(proto::cap::transform_feedback3);
    l.vertex_streams = streams ? 4 : 1;
 
+   // A GLES host, which has no smooth lines and points, leaves these empty although it knows them.
+   const bool v2 = l.host_version > 0;
    l.line_width = bounded(c.max_aliased_line_width, 10.0f, 1.0f, 8192.0f);
-   l.smooth_line_width = bounded(c.max_smooth_line_width, 10.0f, 1.0f, 8192.0f);
+   l.smooth_line_width = bounded(c.max_smooth_line_width, v2 ? 1.0f : 10.0f, 1.0f, 8192.0f);
    l.point_size = bounded(c.max_aliased_point_size, 255.0f, 1.0f, 8192.0f);
-   l.smooth_point_size = bounded(c.max_smooth_point_size, 190.0f, 1.0f, 8192.0f);
+   l.smooth_point_size = bounded(c.max_smooth_point_size, v2 ? 1.0f : 190.0f, 1.0f, 8192.0f);
 }
 
 void fill_stages(Limits &l, const proto::Caps &c)
