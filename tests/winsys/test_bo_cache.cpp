@@ -21,7 +21,6 @@ struct Cache : testing::Test {
    BoCache cache{{.bytes = 4096, .age_ns = second, .probes = 4}};
    bool saw_busy = false;
 
-   void TearDown() override { cache.flush(); }
    Thing *take(const ResourceDesc &d) { return static_cast<Thing *>(cache.take(d, ask, saw_busy)); }
    std::set<BoCache::Entry *> all(BoCache::Evicted e)
    {

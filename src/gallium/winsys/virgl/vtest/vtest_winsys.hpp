@@ -154,7 +154,7 @@ private:
    // Somebody found only busy buffers in the cache: the next submission asks how far the host is.
    std::atomic<bool> curious_{false};
 
-   std::timed_mutex recv_mutex_;
+   std::mutex recv_mutex_;
    // Few enough that the server can always write them all into the socket: it never has to wait for us
    // before it can read on.
    static constexpr unsigned max_replies = 64;
