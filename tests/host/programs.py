@@ -81,3 +81,14 @@ def judge(outcome, socket_path, limit, may_go_on):
     if os.path.basename(socket_path) not in lines[0]:
         return f'the line does not name the socket: {lines[0]}'
     return None
+
+
+def judge_strange(outcome, limit):
+    """As judge(), for a host with strange capabilities: with those a program may also just work."""
+    if outcome.crashed():
+        return f'crash ({signal.Signals(-outcome.status).name})'
+    if outcome.status is None and outcome.stuck:
+        return f'hangs: no CPU time used after {limit:.0f} s'
+    if len(outcome.driver_lines()) > 1:
+        return f'{len(outcome.driver_lines())} lines on stderr: {outcome.driver_lines()[0]}'
+    return None

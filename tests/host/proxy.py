@@ -31,11 +31,25 @@ PROTOCOL_VERSION = 11
 RESOURCE_CREATE2 = 12
 TRANSFER_GET2 = 13
 TRANSFER_PUT2 = 14
+GET_PARAM = 15
+GET_CAPSET = 16
+CONTEXT_INIT = 17
+RESOURCE_CREATE_BLOB = 18
+SYNC_CREATE = 19
+SYNC_UNREF = 20
+SYNC_READ = 21
+SYNC_WRITE = 22
+SYNC_WAIT = 23
+SUBMIT_CMD2 = 24
 
 NAMES = {value: name for name, value in list(globals().items())
          if name.isupper() and isinstance(value, int)}
 
-CAPSETS = (1, 2)
+# What reads a resource back.
+READS = (TRANSFER_GET, TRANSFER_GET2)
+
+# Ids of the answers that bring a capset: the first two count bytes, see above.
+CAPSETS = (1, 2, GET_CAPSET)
 
 
 class Closed(Exception):
@@ -152,9 +166,9 @@ class Proxy(Listener):
     """Passes everything on between clients and the server at UPSTREAM, and keeps a log of it.
 
     on_message(proxy, message) is called before a client's message is passed on; when it answers
-    False, the connection is cut there and then. spoil(command, header, body) may change an answer
-    of the handshake, up to the first capset: it returns the bytes to send instead, and whether
-    to close the connection after them.
+    False, the connection is cut there and then. spoil() makes, for each connection, a function that may
+    change answers of the handshake, up to the first capset: (command, header, body) → the bytes to
+    send instead, and whether to close the connection after them.
     """
 
     def __init__(self, path, upstream, on_message=None, spoil=None):
@@ -208,11 +222,12 @@ class Proxy(Listener):
             self.drop(connection)
 
     def _handshake(self, server, connection):
+        spoil = self.spoil()
         while True:
             header = read_exactly(server, 8)
             length, command = struct.unpack('<II', header)
-            body = read_exactly(server, length - 1 if command in CAPSETS else length * 4)
-            changed, cut = self.spoil(command, header, body)
+            body = read_exactly(server, length - 1 if command in (1, 2) else length * 4)
+            changed, cut = spoil(command, header, body)
             connection.sendall(changed)
             if cut:
                 raise Closed

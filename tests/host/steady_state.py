@@ -14,7 +14,7 @@ SECONDS = 40
 
 # What reads a frame back to be shown, and the answered message that tells when it is there: a
 # TRANSFER_GET2 into shared memory has no answer of its own.
-PRESENTS = (vtest.TRANSFER_GET, vtest.TRANSFER_GET2)
+PRESENTS = vtest.READS
 
 
 def frames_of(log):
