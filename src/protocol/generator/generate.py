@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Renders one template with the model: generate.py DESCRIPTIONS TEMPLATE OUTPUT."""
+"""Renders one template with the model: generate.py [--check] DESCRIPTIONS TEMPLATE OUTPUT.
+
+With --check OUTPUT is compared instead of written."""
 import pathlib
 import sys
 
@@ -15,7 +17,8 @@ import model  # noqa: E402
 
 
 def main():
-    folder, template, output = sys.argv[1:4]
+    check = sys.argv[1:2] == ['--check']
+    folder, template, output = sys.argv[1 + check:]
     try:
         m = model.Model(folder)
     except model.DescriptionError as e:
@@ -25,7 +28,11 @@ def main():
             m=m, c=cpp.Cpp(m), camel=model.camel, source=pathlib.Path(template).name)
     except Exception:
         sys.exit(exceptions.text_error_template().render())
-    pathlib.Path(output).write_text(text, encoding='utf-8')
+    path = pathlib.Path(output)
+    if not check:
+        path.write_text(text, encoding='utf-8')
+    elif not path.exists() or path.read_text(encoding='utf-8') != text:
+        sys.exit(f'{path.name} is not what the descriptions say')
 
 
 main()
