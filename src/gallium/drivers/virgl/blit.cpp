@@ -38,6 +38,7 @@ void clear_texture(pipe_context *pipe, pipe_resource *texture, unsigned level, c
 {
    Context &ctx = Context::from(pipe);
    Resource &res = *Resource::from(texture);
+   emit_render_condition(ctx);
    proto::ClearTexture packet;
    packet.resource = use_resource(ctx, res);
    packet.level = level;
@@ -86,8 +87,7 @@ void blit(pipe_context *pipe, const pipe_blit_info *info)
    Context &ctx = Context::from(pipe);
    Resource &dst = *Resource::from(info->dst.resource);
    Resource &src = *Resource::from(info->src.resource);
-   if (info->render_condition_enable)
-      emit_render_condition(ctx);
+   emit_render_condition(ctx); // also when it ended: the host may still have the old one
 
    proto::Blit packet;
    packet.mask = info->mask;
@@ -127,6 +127,7 @@ void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned d
       return;
    }
 
+   emit_render_condition(ctx);
    proto::ResourceCopyRegion packet;
    packet.dst_resource = use_resource(ctx, dst);
    packet.dst_level = dst_level;

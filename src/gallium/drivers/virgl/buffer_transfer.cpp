@@ -132,6 +132,13 @@ bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, 
                                         .box = range_box(offset, size),
                                         .data_offset = offset,
                                         .direction = proto::TransferDirection::from_host};
+         // What shaders wrote before: the application owes no barrier for a read like this one, and
+         // llvmpipe maps the buffer without looking for such writes.
+         if (screen.has(proto::cap::memory_barrier)) {
+            ctx->emit(proto::MemoryBarrier{.flags = proto::barrier::mapped_buffer |
+                                                    proto::barrier::shader_buffer |
+                                                    proto::barrier::update_buffer});
+         }
          ctx->make_room(1 + packet.payload_dwords());
          ctx->batch.reference(bo);
          ctx->batch.write(packet);

@@ -207,6 +207,7 @@ struct Context {
 
    std::array<proto::Viewport, PIPE_MAX_VIEWPORTS> viewports{}, sent_viewports{};
    uint32_t num_viewports = 0, sent_num_viewports = 0;
+   bool sent_clip_halfz = false;
    std::array<proto::Scissor, PIPE_MAX_VIEWPORTS> scissors{}, sent_scissors{};
    uint32_t num_scissors = 0, sent_num_scissors = 0;
    proto::SetBlendColor blend_color{}, sent_blend_color{};

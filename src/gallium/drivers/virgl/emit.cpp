@@ -93,6 +93,17 @@ void emit_scissors(Context &ctx)
    ctx.sent_num_scissors = n;
 }
 
+void emit_rasterizer(Context &ctx)
+{
+   emit_bound_object(ctx, proto::ObjectType::rasterizer, ctx.rasterizer, ctx.sent_rasterizer);
+   // The host works out a viewport's depth range when it gets the viewport, by the clip_halfz bound
+   // at that time (virglrenderer, vrend_set_viewport_states).
+   if (ctx.rasterizer && ctx.rasterizer->packet.clip_halfz != ctx.sent_clip_halfz) {
+      ctx.sent_clip_halfz = ctx.rasterizer->packet.clip_halfz;
+      ctx.sent_num_viewports = 0;
+   }
+}
+
 void emit_streamout(Context &ctx)
 {
    std::array<ObjectHandle, PIPE_MAX_SO_BUFFERS> handles{};
@@ -318,6 +329,19 @@ void mark_shader_writes(StageState &s)
       mark_host_written(*Resource::from(s.images[std::countr_zero(bits)].resource));
 }
 
+// The same for what belongs to no stage.
+void mark_context_writes(Context &ctx)
+{
+   for (uint32_t i = 0; i < ctx.num_streamout; i++) {
+      if (ctx.streamout[i])
+         mark_host_written(*Resource::from(ctx.streamout[i]->base.buffer));
+   }
+   for (uint32_t i = 0; i < ctx.num_atomics; i++) {
+      if (ctx.atomics[i].buffer)
+         mark_host_written(*Resource::from(ctx.atomics[i].buffer));
+   }
+}
+
 constexpr pipe_shader_type graphics_stages[] = {PIPE_SHADER_VERTEX, PIPE_SHADER_FRAGMENT,
                                                 PIPE_SHADER_GEOMETRY, PIPE_SHADER_TESS_CTRL,
                                                 PIPE_SHADER_TESS_EVAL};
@@ -334,6 +358,9 @@ void emit_render_condition(Context &ctx)
    // To end a condition that never began is an error on the host.
    if (!rc.query && !ctx.sent_render_condition)
       return;
+   // So is to begin one inside another.
+   if (rc.query && ctx.sent_render_condition)
+      ctx.emit(proto::SetRenderCondition{});
    ctx.sent_render_condition = rc.query != nullptr;
    ctx.emit(proto::SetRenderCondition{.handle = rc.query ? use_query(ctx, *rc.query)
                                                          : ObjectHandle::none,
@@ -383,16 +410,14 @@ void emit_draw_state(Context &ctx)
          ctx.dirty |= uint32_t(Dirty::render_condition);
          emit_render_condition(ctx);
       }
-      if (is(Dirty::viewports))
+      if (is(Dirty::rasterizer))
+         emit_rasterizer(ctx);
+      if (is(Dirty::viewports) || ctx.sent_num_viewports == 0)
          emit_viewports(ctx);
       if (is(Dirty::scissors))
          emit_scissors(ctx);
       if (is(Dirty::blend))
          emit_bound_object(ctx, proto::ObjectType::blend, ctx.blend, ctx.sent_blend);
-      if (is(Dirty::rasterizer)) {
-         emit_bound_object(ctx, proto::ObjectType::rasterizer, ctx.rasterizer,
-                           ctx.sent_rasterizer);
-      }
       if (is(Dirty::dsa))
          emit_bound_object(ctx, proto::ObjectType::dsa, ctx.dsa, ctx.sent_dsa);
       if (is(Dirty::blend_color) && !(ctx.blend_color.color == ctx.sent_blend_color.color)) {
@@ -443,6 +468,7 @@ void emit_draw_state(Context &ctx)
    }
    for (pipe_shader_type stage : graphics_stages)
       mark_shader_writes(ctx.stages[stage]);
+   mark_context_writes(ctx);
 }
 
 void emit_compute_state(Context &ctx)
@@ -455,6 +481,7 @@ void emit_compute_state(Context &ctx)
       emit_atomics(ctx);
    }
    mark_shader_writes(ctx.stages[PIPE_SHADER_COMPUTE]);
+   mark_context_writes(ctx);
 }
 
 void Context::invalidate_sent_state()

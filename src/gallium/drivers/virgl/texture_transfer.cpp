@@ -13,6 +13,8 @@
 #include "util/u_surface.h"
 
 #include "context.hpp"
+#include "formats.hpp"
+#include "limits.hpp"
 #include "transfer.hpp"
 
 namespace virgl {
@@ -108,9 +110,23 @@ void write_inline(Context &ctx, Resource &res, unsigned level, const pipe_box &b
    mark_host_written(res);
 }
 
-// Fetches a box into the texture's guest memory and waits.
-bool read_back(Context &ctx, Resource &res, unsigned level, const pipe_box &box)
+// A texture the host cannot attach to a framebuffer is read by glGetTexImage, which knows no boxes: the
+// host takes the rows from the origin of the layer and as wide as the box (virglrenderer,
+// vrend_transfer_send_getteximage).
+bool fetched_by_layer(const Screen &screen, const pipe_resource &t)
 {
+   return !util_format_is_depth_or_stencil(t.format) &&
+          !proto::supports(screen.limits->render, format_to_host(t.format));
+}
+
+// Fetches a box into the texture's guest memory and waits.
+bool read_back(Context &ctx, Resource &res, unsigned level, pipe_box box)
+{
+   if (fetched_by_layer(ctx.screen, res.base.b)) {
+      box.x = box.y = 0;
+      box.width = u_minify(res.base.b.width0, level);
+      box.height = u_minify(res.base.b.height0, level);
+   }
    Winsys &ws = *ctx.screen.ws;
    const bool in_stream = ws.features().encoded_transfers && ctx.screen.has(proto::cap::transfer);
    if (!in_stream)
