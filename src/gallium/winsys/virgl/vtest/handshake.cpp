@@ -251,7 +251,7 @@ bool Handshake::run(const Options &options, uint32_t max_version)
       return false;
    }
    // Copies between the guest memory of one resource and the storage of another need memory that both
-   // sides see.
+   // sides see. Where they see it, both directions work (tried on virglrenderer 0.10.4).
    if (session_.version < 2) {
       caps.capability_bits &= ~proto::cap::copy_transfer;
       caps.capability_bits_v2 &= ~proto::cap2::copy_transfer_both_directions;

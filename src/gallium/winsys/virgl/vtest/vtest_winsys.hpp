@@ -155,8 +155,9 @@ private:
    std::atomic<bool> curious_{false};
 
    std::mutex recv_mutex_;
-   // Few enough that the server can always write them all into the socket: it never has to wait for us
-   // before it can read on.
+   // Few enough that the server can write them all into the socket without waiting for us, and that
+   // descriptors do not pile up there: the kernel lets the server's user have no more of them under way
+   // than a process may have open, and a server that cannot send one ends the connection.
    static constexpr unsigned max_replies = 64;
    std::array<Reply, max_replies> replies_;
    std::atomic<Ticket> expected_{0}, received_{0};
