@@ -5,6 +5,7 @@
 
 #include "util/libsync.h"
 
+#include "debug.hpp"
 #include "fence.hpp"
 #include "storage.hpp"
 
@@ -22,8 +23,8 @@ size_t bucket_of(proto::ResourceHandle handle, size_t buckets)
 
 } // namespace
 
-Batch::Batch(Winsys &ws)
-    : ws_(ws), storage_(new uint32_t[capacity_dwords]), begin_(storage_.get()), cursor_(begin_),
+Batch::Batch(Winsys &ws, StreamObserver *observer)
+    : ws_(ws), observer_(observer), storage_(new uint32_t[capacity_dwords]), begin_(storage_.get()), cursor_(begin_),
       end_(begin_ + capacity_dwords), table_(initial_buckets, 0)
 {
 }
@@ -100,6 +101,8 @@ void Batch::add_in_fence(int fd)
 
 uint64_t Batch::submit(int *out_fence_fd)
 {
+   if (observer_ && !observer_->look({begin_, size_t(cursor_ - begin_)}))
+      ws_.declare_lost("the stream is not valid");
    const uint64_t number =
       ws_.submit({begin_, size_t(cursor_ - begin_)}, bos_, in_fence_fd_, out_fence_fd);
    if (number != 0)

@@ -12,17 +12,18 @@
 namespace virgl {
 
 class Fence;
+class StreamObserver;
 struct Storage;
 
 // Owns a reference to everything its commands name until they are submitted. Used by one thread at a
-// time (the context's driver thread).
+// time (the context's driver thread). `observer`, where not null, sees every submission first.
 class Batch {
 public:
    // Dwords of one submission. Large enough that a frame of most programs is one submission, small
    // enough that the host starts early on heavy frames.
    static constexpr uint32_t capacity_dwords = 64 * 1024;
 
-   explicit Batch(Winsys &ws);
+   Batch(Winsys &ws, StreamObserver *observer);
    ~Batch();
    Batch(const Batch &) = delete;
    Batch &operator=(const Batch &) = delete;
@@ -67,6 +68,7 @@ private:
    void rehash(size_t buckets);
 
    Winsys &ws_;
+   StreamObserver *observer_;
    std::unique_ptr<uint32_t[]> storage_;
    uint32_t *begin_, *cursor_, *end_;
    std::vector<Bo *> bos_;       // each once, referenced by refs_

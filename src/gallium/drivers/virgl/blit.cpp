@@ -47,6 +47,7 @@ void clear_texture(pipe_context *pipe, pipe_resource *texture, unsigned level, c
    std::memcpy(packet.data.data(), data,
                std::min<size_t>(util_format_get_blocksize(texture->format), sizeof(packet.data)));
    mark_host_written(res);
+   ctx.texture_units_disturbed = true;
    ctx.emit(packet);
 }
 
@@ -110,6 +111,7 @@ void blit(pipe_context *pipe, const pipe_blit_info *info)
    packet.src.format = format_to_host(info->src.format);
    packet.src.box = host_box(info->src.box);
    mark_host_written(dst);
+   ctx.texture_units_disturbed = true;
    ctx.emit(packet);
 }
 
@@ -141,6 +143,7 @@ void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned d
       mark_buffer_written(dst, x, box->width);
    else
       mark_host_written(dst);
+   ctx.texture_units_disturbed = true;
    ctx.emit(packet);
 }
 

@@ -21,6 +21,7 @@ void Context::open_batch(uint32_t dwords)
       batch.write(proto::CreateSubCtx{.sub_ctx = sub_ctx});
    }
    batch.write(proto::SetSubCtx{.sub_ctx = sub_ctx});
+   texture_units_disturbed = true; // by what other contexts and resource creations did in between
    if (has_retired.load(std::memory_order_acquire)) {
       std::vector<Retired> gone;
       {
@@ -58,6 +59,7 @@ namespace {
 
 void unbind_everything(Context &ctx)
 {
+   pipe_sampler_view_reference(&ctx.black_view, nullptr);
    util_unreference_framebuffer_state(&ctx.framebuffer);
    for (auto &vb : ctx.vertex_buffers)
       pipe_vertex_buffer_unreference(&vb);

@@ -70,6 +70,7 @@ struct VertexElements : Object {
 struct Shader : Object {
    pipe_shader_type stage{};
    ShaderText text;
+   uint32_t samplers = 0; // bit n: it samples slot n
    bool valid = false;
 };
 
@@ -236,6 +237,8 @@ struct Context {
    bool app_bound_atomics = false; // the application's thread alone looks at it
 
    std::array<StageState, num_stages> stages;
+   // What a sampler without a view reads: opaque black. Made when first needed.
+   pipe_sampler_view *black_view = nullptr;
 
    struct {
       struct Query *query = nullptr;
@@ -244,6 +247,9 @@ struct Context {
    } render_condition;
 
    bool sent_render_condition = false;
+   // See restore_texture_units() in emit.cpp.
+   bool texture_units_disturbed = true;
+   uint32_t sampled_slots = 0; // by all graphics shaders bound
 
    // Handles of objects whose owner is gone, to be destroyed on the host by the driver's thread.
    struct Retired {
@@ -254,7 +260,7 @@ struct Context {
    std::vector<Retired> retired;
    std::atomic<bool> has_retired{false};
 
-   explicit Context(Screen &s) : base{}, screen(s), batch(*s.ws), staging(*s.ws) {}
+   explicit Context(Screen &s) : base{}, screen(s), batch(*s.ws, s.observer.get()), staging(*s.ws) {}
 
    static Context &from(pipe_context *c) { return *reinterpret_cast<Context *>(c); }
 
@@ -299,6 +305,8 @@ void emit_render_condition(Context &ctx);
 // Encode-at-first-use; each returns the handle to name in a command (none for nullptr).
 proto::ObjectHandle use_shader(Context &ctx, Shader *shader);
 proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view);
+// For a slot that is sampled but has no view.
+proto::ObjectHandle use_black_view(Context &ctx);
 proto::ObjectHandle use_surface(Context &ctx, Surface *surface);
 proto::ObjectHandle use_streamout_target(Context &ctx, StreamoutTarget *target);
 

@@ -180,8 +180,9 @@ void emit_uniform_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
 
 // A list of object handles of which the host keeps as many as the last command reached to
 // (virglrenderer, vrend_set_num_sampler_views): send from the first change to the end.
+// True if there was something to send.
 template <class Packet, size_t N>
-void emit_handles(Context &ctx, proto::ShaderStage stage, const std::array<ObjectHandle, N> &now,
+bool emit_handles(Context &ctx, proto::ShaderStage stage, const std::array<ObjectHandle, N> &now,
                   uint32_t count, std::array<ObjectHandle, N> &sent, uint32_t &sent_count,
                   std::span<const ObjectHandle> Packet::*list)
 {
@@ -190,7 +191,7 @@ void emit_handles(Context &ctx, proto::ShaderStage stage, const std::array<Objec
    while (first < common && now[first] == sent[first])
       first++;
    if (first == count && count == sent_count)
-      return;
+      return false;
    Packet packet{};
    packet.stage = stage;
    packet.start_slot = first;
@@ -198,21 +199,39 @@ void emit_handles(Context &ctx, proto::ShaderStage stage, const std::array<Objec
    ctx.emit(packet);
    std::copy_n(now.begin() + first, count - first, sent.begin() + first);
    sent_count = count;
+   return true;
+}
+
+// Slots the stage's shader samples, as a count from slot 0.
+uint32_t sampled_slots(const StageState &s)
+{
+   return s.shader ? 32 - std::countl_zero(s.shader->samplers) : 0;
 }
 
 void emit_views(Context &ctx, proto::ShaderStage stage, StageState &s)
 {
    std::array<ObjectHandle, PIPE_MAX_SHADER_SAMPLER_VIEWS> now;
-   for (uint32_t i = 0; i < s.num_views; i++)
-      now[i] = s.views[i] ? use_sampler_view(ctx, SamplerView::from(s.views[i])) : ObjectHandle::none;
-   emit_handles<proto::SetSamplerViews>(ctx, stage, now, s.num_views, s.sent_views, s.sent_num_views,
-                                        &proto::SetSamplerViews::views);
+   // A slot that is sampled without a view would show the host's texture unit as somebody left it.
+   const uint32_t sampled = s.shader ? s.shader->samplers : 0;
+   const uint32_t count = std::max(s.num_views, sampled_slots(s));
+   for (uint32_t i = 0; i < count; i++) {
+      if (s.views[i])
+         now[i] = use_sampler_view(ctx, SamplerView::from(s.views[i]));
+      else
+         now[i] = i < 32 && (sampled >> i & 1) ? use_black_view(ctx) : ObjectHandle::none;
+   }
+   if (emit_handles<proto::SetSamplerViews>(ctx, stage, now, count, s.sent_views,
+                                            s.sent_num_views, &proto::SetSamplerViews::views) &&
+       !(s.shader && ctx.sampled_slots == 1))
+      ctx.texture_units_disturbed = true;
 }
 
-void emit_samplers(Context &ctx, proto::ShaderStage stage, StageState &s)
+// `again`: also what the host already knows, to make it bind the textures anew.
+void emit_samplers(Context &ctx, proto::ShaderStage stage, StageState &s, bool again)
 {
    std::array<ObjectHandle, PIPE_MAX_SAMPLERS> now;
-   for (uint32_t i = 0; i < s.num_samplers; i++) {
+   const uint32_t count = again ? std::max(s.num_samplers, sampled_slots(s)) : s.num_samplers;
+   for (uint32_t i = 0; i < count; i++) {
       SamplerState *sampler = s.samplers[i];
       now[i] = ObjectHandle::none;
       if (!sampler)
@@ -224,9 +243,11 @@ void emit_samplers(Context &ctx, proto::ShaderStage stage, StageState &s)
       now[i] = sampler->handle;
    }
    // Unbinding trailing samplers says nothing to the host that a draw could notice.
-   if (s.num_samplers == 0)
+   if (count == 0)
       return;
-   emit_handles<proto::BindSamplerStates>(ctx, stage, now, s.num_samplers, s.sent_samplers,
+   if (again)
+      s.sent_num_samplers = 0;
+   emit_handles<proto::BindSamplerStates>(ctx, stage, now, count, s.sent_samplers,
                                           s.sent_num_samplers, &proto::BindSamplerStates::states);
 }
 
@@ -299,7 +320,7 @@ void emit_stage(Context &ctx, pipe_shader_type type)
    if (is(StageDirty::views))
       emit_views(ctx, stage, s);
    if (is(StageDirty::samplers))
-      emit_samplers(ctx, stage, s);
+      emit_samplers(ctx, stage, s, false);
    if (is(StageDirty::buffers))
       emit_shader_buffers(ctx, stage, s);
    if (is(StageDirty::images))
@@ -327,6 +348,21 @@ void mark_shader_writes(StageState &s)
    }
    for (uint32_t bits = s.images_bound; bits; bits &= bits - 1)
       mark_host_written(*Resource::from(s.images[std::countr_zero(bits)].resource));
+}
+
+// The host binds a texture to whichever unit is active, which is the one its last draw bound last, when
+// it uploads to it, reads it back, makes a view on it or puts such a view into a slot; and it binds
+// the texture of a slot again only when that slot's view or sampler is set (virglrenderer,
+// vrend_set_single_sampler_view, vrend_draw_bind_samplers_shader). So after any of these the samplers
+// are set again, or a draw would read somebody else's texture.
+void restore_texture_units(Context &ctx, std::span<const pipe_shader_type> stages)
+{
+   ctx.texture_units_disturbed = false;
+   for (pipe_shader_type type : stages) {
+      StageState &s = ctx.stages[type];
+      if (sampled_slots(s) > 0)
+         emit_samplers(ctx, host_stage(type), s, true);
+   }
 }
 
 // The same for what belongs to no stage.
@@ -445,8 +481,12 @@ void emit_draw_state(Context &ctx)
       if (is(Dirty::tess) && ctx.screen.caps.has_feature(proto::feature::has_tessellation_shaders))
          ctx.emit(ctx.tess);
       if (is(Dirty::shaders)) {
-         for (pipe_shader_type stage : graphics_stages)
+         ctx.sampled_slots = 0;
+         for (pipe_shader_type stage : graphics_stages) {
             emit_shader(ctx, stage);
+            if (const Shader *shader = ctx.stages[stage].shader)
+               ctx.sampled_slots += std::popcount(shader->samplers);
+         }
       }
       if (is(Dirty::stages)) {
          for (pipe_shader_type stage : graphics_stages) {
@@ -466,6 +506,8 @@ void emit_draw_state(Context &ctx)
       if (is(Dirty::streamout))
          emit_streamout(ctx);
    }
+   if (ctx.texture_units_disturbed)
+      restore_texture_units(ctx, graphics_stages);
    for (pipe_shader_type stage : graphics_stages)
       mark_shader_writes(ctx.stages[stage]);
    mark_context_writes(ctx);
@@ -480,6 +522,9 @@ void emit_compute_state(Context &ctx)
       ctx.dirty &= ~uint32_t(Dirty::atomics);
       emit_atomics(ctx);
    }
+   constexpr pipe_shader_type compute[] = {PIPE_SHADER_COMPUTE};
+   restore_texture_units(ctx, compute);
+   ctx.texture_units_disturbed = true; // for the next draw
    mark_shader_writes(ctx.stages[PIPE_SHADER_COMPUTE]);
    mark_context_writes(ctx);
 }

@@ -188,13 +188,13 @@ void fill_stages(Limits &l, const proto::Caps &c)
       s.const_buffers = bounded(c.max_uniform_blocks, 1, 1, MAX_CONST_BUFFERS);
       s.const_buffer0_size = DEFAULT_CONST_BUFFER0_SIZE;
       if (l.host_version >= VERSION_CONST_BUFFER_SIZE) {
-         s.const_buffer0_size = bounded(c.max_const_buffer_size[i], DEFAULT_CONST_BUFFER0_SIZE,
-                                        4096u, 1u << 20) & ~15u;
+         s.const_buffer0_size =
+            bounded(c.max_const_buffer_size[i], DEFAULT_CONST_BUFFER0_SIZE, 4096u, 1u << 20) & ~15u;
       }
       const bool many = compute || fragment;
-      s.shader_buffers = std::min(many ? c.max_shader_buffer_frag_compute
-                                       : c.max_shader_buffer_other_stages,
-                                  MAX_STAGE_SHADER_BUFFERS);
+      s.shader_buffers =
+         std::min(many ? c.max_shader_buffer_frag_compute : c.max_shader_buffer_other_stages,
+                  MAX_STAGE_SHADER_BUFFERS);
       s.images = std::min(many ? c.max_shader_image_frag_compute : c.max_shader_image_other_stages,
                           MAX_STAGE_IMAGES);
       s.atomic_counters = std::min(c.max_atomic_counters[i], 65536u);
@@ -207,9 +207,8 @@ void fill_stages(Limits &l, const proto::Caps &c)
 
 void fill_buffers(Limits &l, const proto::Caps &c)
 {
-   l.uniform_buffer_alignment = c.uniform_buffer_offset_alignment
-                                   ? alignment(c.uniform_buffer_offset_alignment)
-                                   : 256;
+   l.uniform_buffer_alignment =
+      c.uniform_buffer_offset_alignment ? alignment(c.uniform_buffer_offset_alignment) : 256;
    l.shader_buffer_alignment = alignment(c.shader_buffer_offset_alignment);
    l.uniform_block_size = l.stage(ShaderStage::fragment).const_buffer0_size;
    if (l.host_version >= VERSION_UNIFORM_BLOCK_SIZE)
@@ -222,9 +221,8 @@ void fill_buffers(Limits &l, const proto::Caps &c)
       most_atomics = std::max(most_atomics, s.atomic_buffers);
       most_counters = std::max(most_counters, s.atomic_counters);
    }
-   l.combined_shader_buffers =
-      bounded(c.max_combined_shader_buffers, most_buffers, most_buffers,
-              NUM_STAGES * MAX_STAGE_SHADER_BUFFERS);
+   l.combined_shader_buffers = bounded(c.max_combined_shader_buffers, most_buffers, most_buffers,
+                                       NUM_STAGES * MAX_STAGE_SHADER_BUFFERS);
    l.combined_atomic_buffers = bounded(c.max_combined_atomic_counter_buffers, most_atomics,
                                        most_atomics, MAX_ALL_ATOMIC_BUFFERS);
    l.combined_atomic_counters =

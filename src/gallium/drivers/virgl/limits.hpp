@@ -19,10 +19,10 @@ inline constexpr unsigned NUM_STAGES = 6;
 
 struct StageLimits {
    bool present = false;
-   uint32_t inputs = 0;  // vec4 slots
-   uint32_t outputs = 0; // vec4 slots
-   uint32_t samplers = 0; // and as many views
-   uint32_t const_buffers = 0; // buffer 0, for loose uniforms, counted
+   uint32_t inputs = 0;             // vec4 slots
+   uint32_t outputs = 0;            // vec4 slots
+   uint32_t samplers = 0;           // and as many views
+   uint32_t const_buffers = 0;      // buffer 0, for loose uniforms, counted
    uint32_t const_buffer0_size = 0; // bytes
    uint32_t shader_buffers = 0;
    uint32_t images = 0;
@@ -43,7 +43,7 @@ struct Limits {
    uint32_t texture_2d_size = 0;
    uint32_t texture_3d_levels = 0;
    uint32_t texture_cube_levels = 0;
-   uint32_t texture_array_layers = 0; // 0: no array textures
+   uint32_t texture_array_layers = 0;  // 0: no array textures
    uint32_t texel_buffer_elements = 0; // 0: no buffer textures
    int32_t min_texel_offset = 0;
    int32_t max_texel_offset = 0;

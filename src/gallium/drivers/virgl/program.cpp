@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: MIT
 // Shader objects: translated when Gallium creates them, encoded when first bound by a draw.
+#include <cstdlib>
+
 #include "context.hpp"
 #include "protocol/shader_chunks.hpp"
 
 namespace virgl {
 
 namespace {
+
+// The samplers the text declares: "DCL SAMP[first]" or "DCL SAMP[first..last]".
+uint32_t declared_samplers(const std::string &text)
+{
+   constexpr std::string_view declaration = "DCL SAMP[";
+   uint32_t mask = 0;
+   for (size_t at = text.find(declaration); at != std::string::npos;
+        at = text.find(declaration, at + 1)) {
+      const char *from = text.c_str() + at + declaration.size();
+      char *end = nullptr;
+      const unsigned long first = std::strtoul(from, &end, 10);
+      const unsigned long last = end[0] == '.' && end[1] == '.' ? std::strtoul(end + 2, nullptr, 10)
+                                                               : first;
+      for (unsigned long i = first; i <= last && i < 32; i++)
+         mask |= 1u << i;
+   }
+   return mask;
+}
 
 template <pipe_shader_type stage>
 void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
@@ -15,6 +35,7 @@ void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
    shader->handle = ctx.screen.new_object();
    shader->stage = stage;
    shader->valid = shader_translate(ctx.screen, stage, *state, shader->text);
+   shader->samplers = declared_samplers(shader->text.text);
    return shader;
 }
 
@@ -25,14 +46,19 @@ void *create_compute_state(pipe_context *pipe, const pipe_compute_state *state)
    shader->handle = ctx.screen.new_object();
    shader->stage = PIPE_SHADER_COMPUTE;
    shader->valid = shader_translate(ctx.screen, *state, shader->text);
+   shader->samplers = declared_samplers(shader->text.text);
    return shader;
 }
 
 template <pipe_shader_type stage> void bind_shader(pipe_context *pipe, void *state)
 {
    Context &ctx = Context::from(pipe);
-   ctx.stages[stage].shader = static_cast<Shader *>(state);
+   StageState &s = ctx.stages[stage];
+   const uint32_t sampled = s.shader ? s.shader->samplers : 0;
+   s.shader = static_cast<Shader *>(state);
    ctx.set_dirty(Dirty::shaders);
+   if (s.shader && (s.shader->samplers & ~sampled))
+      ctx.set_dirty(stage, StageDirty::views); // see emit_views
 }
 
 void delete_shader(pipe_context *pipe, void *state)

@@ -17,6 +17,8 @@ void screen_destroy(pipe_screen *pscreen)
 {
    Screen *screen = &Screen::from(pscreen);
    sw_winsys *sws = screen->sws;
+   if (screen->shader_cache)
+      disk_cache_destroy(screen->shader_cache);
    slab_destroy_parent(&screen->transfer_pool);
    util_idalloc_mt_fini(&screen->buffer_ids);
    delete screen;
@@ -33,6 +35,7 @@ pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws)
    screen->sws = sws;
    screen->caps = screen->ws->caps();
    screen->limits = std::make_unique<Limits>(limits_from_caps(screen->caps));
+   screen->observer = create_stream_observer(screen->caps);
    screen->renderer_name = renderer_name_from_caps(screen->caps);
    // Points, lines and triangles in all forms are what every GL has; the rest converts to them.
    constexpr uint32_t every_gl = 1u << PIPE_PRIM_POINTS | 1u << PIPE_PRIM_LINES |
@@ -50,6 +53,7 @@ pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws)
    screen_init_resources(*screen);
    screen_init_fences(*screen);
    screen_init_present(*screen);
+   screen_init_disk_cache(*screen);
    return &screen->base;
 }
 

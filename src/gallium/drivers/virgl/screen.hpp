@@ -14,6 +14,7 @@
 #include "util/u_idalloc.h"
 
 #include "gallium/winsys/virgl/winsys.hpp"
+#include "debug.hpp"
 #include "protocol/caps.hpp"
 
 struct sw_winsys;
@@ -35,7 +36,9 @@ struct Screen {
    std::string renderer_name;
    // Bit n: the host draws PIPE_PRIM n itself.
    uint32_t primitives = 0;
+   std::unique_ptr<StreamObserver> observer; // only where VERGLAS_DEBUG asks for it
 
+   struct disk_cache *shader_cache = nullptr;
    slab_parent_pool transfer_pool;
    util_idalloc_mt buffer_ids;
    std::mutex ids_lock;
@@ -60,10 +63,11 @@ struct Screen {
 void screen_init_caps(Screen &screen);
 // screen_formats.cpp: is_format_supported and the like.
 void screen_init_formats(Screen &screen);
-// resource.cpp, fence.cpp, present.cpp, context.cpp
+// resource.cpp, fence.cpp, present.cpp, disk_cache.cpp, context.cpp
 void screen_init_resources(Screen &screen);
 void screen_init_fences(Screen &screen);
 void screen_init_present(Screen &screen);
+void screen_init_disk_cache(Screen &screen);
 pipe_context *context_create(pipe_screen *screen, void *priv, unsigned flags);
 
 // Creates the screen on a connected winsys; nullptr (after one line on stderr) when the host's

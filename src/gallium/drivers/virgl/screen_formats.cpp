@@ -77,8 +77,7 @@ bool samples_supported(const Screen &screen, pipe_format format, unsigned sample
 }
 
 // Layouts that GL does not allow, or no host has, in this kind of texture.
-bool target_supported(pipe_format format, const FormatDescription &desc,
-                      pipe_texture_target target)
+bool target_supported(pipe_format format, const FormatDescription &desc, pipe_texture_target target)
 {
    if (target == PIPE_BUFFER)
       return !util_format_is_compressed(format);

@@ -22,8 +22,8 @@ proto::ShaderStage host_stage(pipe_shader_type stage);
 
 // A shader ready to be encoded: complete, host-independent of any context.
 struct ShaderText {
-   std::string text;         // TGSI text, without a terminating NUL
-   uint32_t num_tokens = 0;  // what the host sizes its token buffer by
+   std::string text;        // TGSI text, without a terminating NUL
+   uint32_t num_tokens = 0; // what the host sizes its token buffer by
    pipe_stream_output_info stream_output{};
    // Compute: bytes of shared memory the kernel declares.
    uint32_t shared_bytes = 0;

@@ -25,16 +25,6 @@ const char *stage_name(pipe_shader_type stage)
    return _mesa_shader_stage_to_string(stage);
 }
 
-bool debug_shaders()
-{
-   static const bool on = [] {
-      const debug_named_value names[] = {{"shaders", 1, "every shader as it is sent"},
-                                         DEBUG_NAMED_VALUE_END};
-      return debug_get_flags_option("VERGLAS_DEBUG", names, 0) != 0;
-   }();
-   return on;
-}
-
 Dialect dialect_of(const Screen &screen)
 {
    Dialect d;
@@ -88,7 +78,7 @@ bool is_separable(const Screen &screen, const nir_shader *nir)
 Tokens translate_nir(const Screen &screen, nir_shader *nir)
 {
    // The host allocates registers itself; absolute values as modifiers confuse older ones.
-   struct nir_to_tgsi_options options{}; // a function has the name too
+   struct nir_to_tgsi_options options {}; // a function has the name too
    options.unoptimized_ra = true;
    options.lower_fabs = true;
    // The translator only asks the screen questions.
@@ -109,7 +99,7 @@ bool finish(const tgsi_token *tokens, const Dialect &dialect, pipe_shader_type s
       fprintf(stderr, "verglas: a %s shader cannot be translated\n", stage_name(stage));
       return false;
    }
-   if (debug_shaders())
+   if (debug_enabled(Debug::shaders))
       shader_dump(stage, out);
    return true;
 }

@@ -449,8 +449,8 @@ private:
       } else {
          flip_sign(scratch_, sign);
          inst.Instruction.Opcode = TGSI_OPCODE_MOV;
-         inst.Src[0] = swizzled(inst.Src[0], TGSI_SWIZZLE_X, TGSI_SWIZZLE_Y, TGSI_SWIZZLE_X,
-                                TGSI_SWIZZLE_Y);
+         inst.Src[0] =
+            swizzled(inst.Src[0], TGSI_SWIZZLE_X, TGSI_SWIZZLE_Y, TGSI_SWIZZLE_X, TGSI_SWIZZLE_Y);
       }
    }
 

@@ -73,6 +73,7 @@ void copy_to_host(Context &ctx, Resource &res, unsigned level, const pipe_box &b
       ctx.batch.write(packet);
    }
    mark_host_written(res);
+   ctx.texture_units_disturbed = true;
 }
 
 // The texels inside the stream, as many block rows at a time as fit into a command.
@@ -108,6 +109,7 @@ void write_inline(Context &ctx, Resource &res, unsigned level, const pipe_box &b
       }
    }
    mark_host_written(res);
+   ctx.texture_units_disturbed = true;
 }
 
 // A texture the host cannot attach to a framebuffer is read by glGetTexImage, which knows no boxes: the
@@ -160,6 +162,7 @@ bool read_back(Context &ctx, Resource &res, unsigned level, pipe_box box)
          return false;
       }
    }
+   ctx.texture_units_disturbed = true;
    if (in_stream)
       ctx.submit();
    return ws.wait_idle(res.bo(), UINT64_MAX) && !ws.lost();

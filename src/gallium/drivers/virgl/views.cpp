@@ -3,7 +3,9 @@
 // on any thread, encoded where they are first used.
 #include "util/format/u_format.h"
 #include "util/u_inlines.h"
+#include "util/u_box.h"
 #include "util/u_math.h"
+#include "util/u_sampler.h"
 
 #include "context.hpp"
 #include "formats.hpp"
@@ -109,6 +111,7 @@ proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view)
    if (encoded_on(ctx, proto::ObjectType::sampler_view, view->object, view->encoded_on, resource))
       return view->object.handle;
 
+   ctx.texture_units_disturbed = true;
    const uint32_t target = ctx.screen.has(proto::cap::texture_view) ? uint32_t(v.target) : 0;
    if (res.is_buffer()) {
       const uint32_t element = util_format_get_blocksize(v.format);
@@ -142,6 +145,30 @@ proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view)
       });
    }
    return view->object.handle;
+}
+
+proto::ObjectHandle use_black_view(Context &ctx)
+{
+   if (!ctx.black_view) {
+      pipe_resource templ = {};
+      templ.target = PIPE_TEXTURE_2D;
+      templ.format = PIPE_FORMAT_R8G8B8A8_UNORM;
+      templ.width0 = 1;
+      templ.height0 = templ.depth0 = templ.array_size = 1;
+      templ.bind = PIPE_BIND_SAMPLER_VIEW;
+      pipe_resource *texture = ctx.base.screen->resource_create(ctx.base.screen, &templ);
+      if (!texture)
+         return proto::ObjectHandle::none;
+      const uint8_t black[4] = {0, 0, 0, 255};
+      pipe_box box;
+      u_box_2d(0, 0, 1, 1, &box);
+      ctx.base.texture_subdata(&ctx.base, texture, 0, PIPE_MAP_WRITE, &box, black, 4, 4);
+      pipe_sampler_view view = {};
+      u_sampler_view_default_template(&view, texture, texture->format);
+      ctx.black_view = ctx.base.create_sampler_view(&ctx.base, texture, &view);
+      pipe_resource_reference(&texture, nullptr);
+   }
+   return use_sampler_view(ctx, SamplerView::from(ctx.black_view));
 }
 
 proto::ObjectHandle use_surface(Context &ctx, Surface *surface)

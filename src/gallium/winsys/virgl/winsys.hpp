@@ -209,6 +209,14 @@ public:
       return number <= completed_.load(std::memory_order_acquire) || lost();
    }
 
+   // Whether the host is known to have executed everything up to `number`, so that it is done with
+   // the guest memory the commands and transfers name (query results excepted), while its GPU may
+   // still be working. True earlier than known_complete(); no system call.
+   bool known_executed(uint64_t number) const
+   {
+      return number <= executed_.load(std::memory_order_acquire) || known_complete(number);
+   }
+
    // Waits until submission `number` is complete, `timeout_ns` nanoseconds at most (0: ask only,
    // UINT64_MAX: for ever). False when the time is up. A lost winsys counts as complete.
    virtual bool wait_submission(uint64_t number, uint64_t timeout_ns) = 0;
@@ -245,18 +253,22 @@ protected:
       bo.last_use_.store(number, std::memory_order_release);
    }
    static void revive(Bo &bo) { bo.refs_.store(1, std::memory_order_relaxed); }
-   void note_complete(uint64_t number)
-   {
-      uint64_t seen = completed_.load(std::memory_order_relaxed);
-      while (seen < number &&
-             !completed_.compare_exchange_weak(seen, number, std::memory_order_release))
-         ;
-   }
+   void note_complete(uint64_t number) { raise(completed_, number); }
+   void note_executed(uint64_t number) { raise(executed_, number); }
 
    proto::Caps caps_{};
    WinsysFeatures features_{};
    std::atomic<bool> lost_{false};
    std::atomic<uint64_t> completed_{0};
+   std::atomic<uint64_t> executed_{0};
+
+private:
+   static void raise(std::atomic<uint64_t> &to, uint64_t number)
+   {
+      uint64_t seen = to.load(std::memory_order_relaxed);
+      while (seen < number && !to.compare_exchange_weak(seen, number, std::memory_order_release))
+         ;
+   }
 };
 
 inline std::byte *Bo::map() const

@@ -2,8 +2,9 @@
 // Transfers and presentation on a vtest host.
 //
 // From version 2 on, transfers move between host storage and shared memory. Their messages have no
-// strides: the host takes the width and height of the level (vtest_transfer_decode_args2 sets both to 0).
-// Before, the data is part of the conversation, rows following each other without gaps as we ask for.
+// strides: the host takes the width and height of the level (vtest_transfer_decode_args2 sets both to
+// 0). Before, the data is part of the conversation, rows following each other without gaps as we ask
+// for.
 //
 // A read-back of several layers is always sent layer by layer: the host reads renderable formats with
 // glReadPixels, which gives it the first layer of the box only (vrend_transfer_send_readpixels).
@@ -61,7 +62,7 @@ Strides strides_of(const MemoryLayout &layout, const LevelLayout &level)
 
 } // namespace
 
-// -- shared memory -----------------------------------------------------------------------------------
+// -- shared memory --------------------------------------------------------------------------------
 
 template <typename Request>
 bool VtestWinsys::transfer_shared(Bo &bo, uint32_t level, const Box &box,
@@ -122,7 +123,7 @@ bool VtestWinsys::transfer_shared(Bo &bo, uint32_t level, const Box &box,
    return flush();
 }
 
-// -- data in the conversation ------------------------------------------------------------------------
+// -- data in the conversation ---------------------------------------------------------------------
 
 bool VtestWinsys::put_inline(Bo &bo, uint32_t level, const Box &box, const MemoryLayout &layout)
 {
@@ -199,7 +200,7 @@ bool VtestWinsys::get_inline(Bo &bo, uint32_t level, const Box &box, std::byte *
    return true;
 }
 
-// -- the interface -----------------------------------------------------------------------------------
+// -- the interface --------------------------------------------------------------------------------
 
 bool VtestWinsys::transfer_to_host(Bo &bo, uint32_t level, const Box &box,
                                    const MemoryLayout &layout)

@@ -58,7 +58,7 @@ VtestWinsys::~VtestWinsys()
    }
 }
 
-// -- losing the host ---------------------------------------------------------------------------------
+// -- losing the host ------------------------------------------------------------------------------
 
 void VtestWinsys::declare_lost(const char *reason)
 {
@@ -83,7 +83,7 @@ bool VtestWinsys::nonsense(const char *what, const wire::Header &header)
    return false;
 }
 
-// -- answers -----------------------------------------------------------------------------------------
+// -- answers --------------------------------------------------------------------------------------
 
 VtestWinsys::Ticket VtestWinsys::expect(const Reply &reply)
 {
@@ -199,8 +199,7 @@ bool VtestWinsys::receive_busy(const Reply &reply)
       return nonsense("answer to a wait", header);
 
    // Whatever the answer is: it comes after the execution of all that was sent before the question.
-   if (executed_.load(std::memory_order_relaxed) < reply.number)
-      executed_.store(reply.number, std::memory_order_release);
+   note_executed(reply.number);
    if (!parsed->busy)
       note_complete(reply.number);
    return true;
@@ -267,7 +266,7 @@ void VtestWinsys::finish_map(Bo &any)
    }
 }
 
-// -- messages ----------------------------------------------------------------------------------------
+// -- messages -------------------------------------------------------------------------------------
 
 bool VtestWinsys::send(std::span<iovec> parts)
 {
@@ -347,7 +346,7 @@ uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *c
    return number;
 }
 
-// -- waiting -----------------------------------------------------------------------------------------
+// -- waiting --------------------------------------------------------------------------------------
 
 template <typename Done>
 bool VtestWinsys::wait_until(Done &&done, uint64_t number, Answer kind, uint64_t timeout_ns)

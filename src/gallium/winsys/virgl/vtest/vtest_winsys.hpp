@@ -76,7 +76,7 @@ private:
    void release(Bo *bo) override;
    void finish_map(Bo &bo) override;
 
-   // -- answers ------------------------------------------------------------------------------------
+   // -- answers -----------------------------------------------------------------------------------
    enum class Answer : uint8_t {
       idle,    // to resource_busy_wait without waiting: all before it is executed, maybe complete
       waited,  // to resource_busy_wait with waiting: all before it is complete
@@ -105,7 +105,7 @@ private:
    bool receive_memory(const Reply &reply);
    InputHandler::Result input_while_sending() override;
 
-   // -- messages -----------------------------------------------------------------------------------
+   // -- messages ----------------------------------------------------------------------------------
    // With send_mutex_ held.
    bool send(std::span<iovec> parts);
    template <typename Request> bool send_request(const Request &request);
@@ -119,15 +119,11 @@ private:
                    uint64_t layer_stride);
    bool bring_home(Bo &bo, uint32_t level, const Box &box, uint64_t offset);
 
-   // -- waiting ------------------------------------------------------------------------------------
-   bool known_executed(uint64_t number) const
-   {
-      return number <= executed_.load(std::memory_order_acquire) || known_complete(number);
-   }
+   // -- waiting -----------------------------------------------------------------------------------
    template <typename Done>
    bool wait_until(Done &&done, uint64_t number, Answer kind, uint64_t timeout_ns);
 
-   // -- resources ----------------------------------------------------------------------------------
+   // -- resources ---------------------------------------------------------------------------------
    VtestBo *from_cache(const ResourceDesc &desc);
    bool create_on_host(VtestBo &bo);
    void destroy(BoCache::Evicted evicted);
@@ -161,8 +157,6 @@ private:
    static constexpr unsigned max_replies = 64;
    std::array<Reply, max_replies> replies_;
    std::atomic<Ticket> expected_{0}, received_{0};
-   // Everything up to this number has been executed by the server, if not yet completed by its GPU.
-   std::atomic<uint64_t> executed_{0};
 };
 
 } // namespace virgl::vtest
