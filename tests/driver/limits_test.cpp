@@ -82,10 +82,10 @@ bool power_of_two_or_zero(uint32_t v)
    return v == 0 || std::has_single_bit(v);
 }
 
-#define EXPECT_WITHIN(value, low, high) \
-   do { \
-      EXPECT_GE(value, low); \
-      EXPECT_LE(value, high); \
+#define EXPECT_WITHIN(value, low, high)                                                            \
+   do {                                                                                            \
+      EXPECT_GE(value, low);                                                                       \
+      EXPECT_LE(value, high);                                                                      \
    } while (0)
 
 // What must hold whatever the host says.

@@ -347,8 +347,8 @@ TEST_F(Translation, OfTgsiBorrowsTheTokens)
 
 TEST_F(Translation, OfAComputeShaderTellsItsSharedMemory)
 {
-   nir_builder b = nir_builder_init_simple_shader(MESA_SHADER_COMPUTE,
-                                                  options(PIPE_SHADER_COMPUTE), "shared");
+   nir_builder b =
+      nir_builder_init_simple_shader(MESA_SHADER_COMPUTE, options(PIPE_SHADER_COMPUTE), "shared");
    b.shader->info.workgroup_size[0] = 4;
    b.shader->info.workgroup_size[1] = b.shader->info.workgroup_size[2] = 1;
    b.shader->info.shared_size = 128;
