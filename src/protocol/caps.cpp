@@ -6,8 +6,7 @@
 
 namespace virgl::proto {
 
-Caps
-Caps::parse(uint32_t capset_id, std::span<const std::byte> data)
+Caps Caps::parse(uint32_t capset_id, std::span<const std::byte> data)
 {
    Caps caps;
    caps.capset_id = capset_id;

@@ -14,8 +14,7 @@ namespace virgl::proto {
 
 namespace {
 
-[[gnu::format(printf, 2, 3)]] void
-append(std::string &out, const char *format, ...)
+[[gnu::format(printf, 2, 3)]] void append(std::string &out, const char *format, ...)
 {
    char buffer[128];
    va_list args;
@@ -26,8 +25,7 @@ append(std::string &out, const char *format, ...)
 }
 
 /// Numbers that are not written as people write them are told by their bits.
-void
-append_float(std::string &out, double value, uint64_t raw)
+void append_float(std::string &out, double value, uint64_t raw)
 {
    if (std::isfinite(value))
       append(out, "%.9g", value);
@@ -38,7 +36,9 @@ append_float(std::string &out, double value, uint64_t raw)
 class Printer {
 public:
    Printer(const Command &command, const PrintOptions &options)
-      : command_(command), options_(options) {}
+      : command_(command), options_(options)
+   {
+   }
 
    std::string run()
    {
@@ -47,7 +47,8 @@ public:
 
       const PacketDesc *desc = find_packet(command_.opcode, command_.object);
       if (!desc) {
-         append(out_, "unknown command %u, object %u", uint32_t(command_.opcode), uint32_t(command_.object));
+         append(out_, "unknown command %u, object %u", uint32_t(command_.opcode),
+                uint32_t(command_.object));
          raw("payload", 0);
          return std::move(out_);
       }
@@ -113,17 +114,29 @@ private:
       const uint32_t dword = command_.payload[at];
       const uint32_t v = bits(dword, f.shift, f.width);
       switch (f.type) {
-      case FieldType::f32: append_float(out_, std::bit_cast<float>(dword), dword); break;
+      case FieldType::f32:
+         append_float(out_, std::bit_cast<float>(dword), dword);
+         break;
       case FieldType::f64: {
          const uint64_t raw = get64(&command_.payload[at]);
          append_float(out_, std::bit_cast<double>(raw), raw);
          break;
       }
-      case FieldType::u64: append(out_, "0x%" PRIx64, get64(&command_.payload[at])); break;
-      case FieldType::i32: append(out_, "%d", int32_t(v)); break;
-      case FieldType::boolean: append(out_, "%u", v); break;
-      case FieldType::resource: append(out_, "res:%u", v); break;
-      case FieldType::object: append(out_, "obj:%u", v); break;
+      case FieldType::u64:
+         append(out_, "0x%" PRIx64, get64(&command_.payload[at]));
+         break;
+      case FieldType::i32:
+         append(out_, "%d", int32_t(v));
+         break;
+      case FieldType::boolean:
+         append(out_, "%u", v);
+         break;
+      case FieldType::resource:
+         append(out_, "res:%u", v);
+         break;
+      case FieldType::object:
+         append(out_, "obj:%u", v);
+         break;
       case FieldType::format:
          if (is_format(v))
             out_ += name_of(Format(v));
@@ -136,10 +149,14 @@ private:
          else
             append(out_, "%u", v);
          break;
-      case FieldType::flags: flags(*f.values, v); break;
+      case FieldType::flags:
+         flags(*f.values, v);
+         break;
       case FieldType::u32:
       case FieldType::count:
-      case FieldType::byte_count: append(out_, v > 0xffffff ? "0x%x" : "%u", v); break;
+      case FieldType::byte_count:
+         append(out_, v > 0xffffff ? "0x%x" : "%u", v);
+         break;
       }
    }
 
@@ -230,7 +247,8 @@ private:
    {
       const Shape shape = shape_of(desc, command_.payload);
       switch (desc.tail.kind) {
-      case TailKind::none: break;
+      case TailKind::none:
+         break;
       case TailKind::parts: {
          uint32_t at = desc.fixed.dwords;
          for (uint32_t i = 0; i < shape.parts; i++) {
@@ -239,7 +257,9 @@ private:
          }
          break;
       }
-      case TailKind::span: elements(*desc.tail.element, desc.tail.name, shape.tail_at, shape.elements); break;
+      case TailKind::span:
+         elements(*desc.tail.element, desc.tail.name, shape.tail_at, shape.elements);
+         break;
       case TailKind::text: {
          uint32_t size = shape.elements * 4;
          for (const FieldDesc &f : desc.fixed.fields) {
@@ -250,7 +270,9 @@ private:
          break;
       }
       case TailKind::bytes:
-      case TailKind::dwords: raw(desc.tail.name, shape.tail_at); break;
+      case TailKind::dwords:
+         raw(desc.tail.name, shape.tail_at);
+         break;
       case TailKind::padding:
          if (!command_.payload.empty())
             raw("padding", 0);
@@ -262,8 +284,8 @@ private:
          } else if (shape.outputs != 0) {
             const uint32_t at = desc.fixed.dwords + 1;
             separator();
-            append(out_, "stream_output_stride=[%u, %u, %u, %u]", command_.payload[at], command_.payload[at + 1],
-                   command_.payload[at + 2], command_.payload[at + 3]);
+            append(out_, "stream_output_stride=[%u, %u, %u, %u]", command_.payload[at],
+                   command_.payload[at + 1], command_.payload[at + 2], command_.payload[at + 3]);
             elements(*desc.tail.element, desc.tail.name, at + 4, shape.outputs);
          }
          text("text", shape.tail_at, shape.elements * 4);
@@ -278,15 +300,13 @@ private:
 
 } // namespace
 
-std::string
-print(const Command &command, const PrintOptions &options)
+std::string print(const Command &command, const PrintOptions &options)
 {
    return Printer(command, options).run();
 }
 
-void
-print_stream(std::span<const uint32_t> stream, const PrintOptions &options,
-             const std::function<void(std::string_view)> &sink)
+void print_stream(std::span<const uint32_t> stream, const PrintOptions &options,
+                  const std::function<void(std::string_view)> &sink)
 {
    CommandReader reader(stream);
    Command command;
@@ -300,8 +320,7 @@ print_stream(std::span<const uint32_t> stream, const PrintOptions &options,
    }
 }
 
-std::string
-print_stream(std::span<const uint32_t> stream, const PrintOptions &options)
+std::string print_stream(std::span<const uint32_t> stream, const PrintOptions &options)
 {
    std::string out;
    print_stream(stream, options, [&](std::string_view line) { (out += line) += '\n'; });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Streams as text, for virgl-dump and for messages. Takes anything: what cannot be read is said, not read.
+// Streams as text, for virgl-dump and for messages. Takes anything: what cannot be read is said,
+// not read.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The descriptions at run time: what the printer and the validator walk over. The tables are generated
-// (schema.cpp); the typed decoder leans on check_shape() so that lengths are judged in one place.
+// The descriptions at run time: what the printer and the validator walk over. The tables are
+// generated (schema.cpp); the typed decoder leans on check_shape() so that lengths are judged in
+// one place.
 #pragma once
 
 #include <span>
@@ -11,7 +12,17 @@
 namespace virgl::proto {
 
 enum class FieldType : uint8_t {
-   u32, i32, f32, f64, u64, boolean, resource, object, format, enumeration, flags,
+   u32,
+   i32,
+   f32,
+   f64,
+   u64,
+   boolean,
+   resource,
+   object,
+   format,
+   enumeration,
+   flags,
    count,      // of the elements at the end
    byte_count, // of the text at the end
 };
@@ -104,15 +115,16 @@ struct DecodeResult {
    explicit operator bool() const { return reason == nullptr; }
 };
 
-/// Whether the payload is as long as its command, the counts in it and its number of elements ask for.
+/// Whether the payload is as long as its command, the counts in it and its number of elements ask
+/// for.
 DecodeResult check_shape(const PacketDesc &desc, std::span<const uint32_t> payload);
 
 /// Where the parts of a payload lie, once its shape has been checked.
 struct Shape {
-   uint32_t parts = 0;          // how many of the optional parts are there
-   uint32_t outputs = 0;        // shader: stream outputs
-   uint32_t tail_at = 0;        // dword of the payload where elements, text or data begin
-   uint32_t elements = 0;       // how many elements, or dwords of text or data
+   uint32_t parts = 0;    // how many of the optional parts are there
+   uint32_t outputs = 0;  // shader: stream outputs
+   uint32_t tail_at = 0;  // dword of the payload where elements, text or data begin
+   uint32_t elements = 0; // how many elements, or dwords of text or data
 };
 Shape shape_of(const PacketDesc &desc, std::span<const uint32_t> payload);
 

@@ -9,23 +9,20 @@ namespace {
 
 /// A shader's tail: number of outputs, strides and outputs where there are any, text. For a compute
 /// shader the first dword is the size of its shared memory instead.
-uint32_t
-shader_outputs(const PacketDesc &desc, std::span<const uint32_t> payload)
+uint32_t shader_outputs(const PacketDesc &desc, std::span<const uint32_t> payload)
 {
    const uint32_t stage = payload[1];
    return ShaderStage(stage) == ShaderStage::compute ? 0 : payload[desc.fixed.dwords];
 }
 
-constexpr uint32_t
-shader_head(uint32_t outputs)
+constexpr uint32_t shader_head(uint32_t outputs)
 {
    return outputs == 0 ? 1 : 5 + 2 * outputs;
 }
 
 } // namespace
 
-DecodeResult
-check_shape(const PacketDesc &desc, std::span<const uint32_t> payload)
+DecodeResult check_shape(const PacketDesc &desc, std::span<const uint32_t> payload)
 {
    const uint32_t size = uint32_t(payload.size());
    const uint32_t fixed = desc.fixed.dwords;
@@ -94,8 +91,7 @@ check_shape(const PacketDesc &desc, std::span<const uint32_t> payload)
    return {};
 }
 
-Shape
-shape_of(const PacketDesc &desc, std::span<const uint32_t> payload)
+Shape shape_of(const PacketDesc &desc, std::span<const uint32_t> payload)
 {
    Shape shape;
    shape.tail_at = desc.fixed.dwords;

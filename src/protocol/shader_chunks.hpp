@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Cuts a shader's text into CREATE_OBJECT SHADER commands. A host (vrend_create_shader) puts the chunks
-// together by counting whole dwords, so every chunk but the last is a multiple of four bytes; it looks for
-// the NUL in the last four bytes, so the NUL is part of the text and of its length; and it takes no other
-// shader of the stage before the last chunk has come, so the chunks of one shader must follow each other.
+// Cuts a shader's text into CREATE_OBJECT SHADER commands. A host (vrend_create_shader) puts the
+// chunks together by counting whole dwords, so every chunk but the last is a multiple of four
+// bytes; it looks for the NUL in the last four bytes, so the NUL is part of the text and of its
+// length; and it takes no other shader of the stage before the last chunk has come, so the chunks
+// of one shader must follow each other.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +17,8 @@ namespace virgl::proto {
 /// Gives the commands of a shader one by one.
 class ShaderChunks {
 public:
-   /// Everything but the text and its place comes from `first`. The text is without its NUL, which must
-   /// stand behind it as in a std::string.
+   /// Everything but the text and its place comes from `first`. The text is without its NUL, which
+   /// must stand behind it as in a std::string.
    ShaderChunks(const CreateShader &first, std::string_view text)
       : packet_(first), text_(text.data()), total_(uint32_t(text.size()) + 1)
    {
@@ -65,11 +66,11 @@ private:
    uint32_t sent_ = 0;
 };
 
-/// Hands all commands of a shader to sink(const CreateShader &), each in at most room() dwords with its
-/// header. room() is asked before each and may flush the batch; it must then offer min_dwords() or more.
+/// Hands all commands of a shader to sink(const CreateShader &), each in at most room() dwords with
+/// its header. room() is asked before each and may flush the batch; it must then offer min_dwords()
+/// or more.
 template <typename Room, typename Sink>
-void
-emit_shader_chunks(const CreateShader &first, std::string_view text, Room &&room, Sink &&sink)
+void emit_shader_chunks(const CreateShader &first, std::string_view text, Room &&room, Sink &&sink)
 {
    for (ShaderChunks chunks(first, text); !chunks.done();)
       sink(chunks.next(room()));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Walks over a stream command by command, without looking at payloads. Nothing of a stream is believed.
+// Walks over a stream command by command, without looking at payloads. Nothing of a stream is
+// believed.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +15,10 @@ namespace virgl::proto {
 
 /// One command where it lies in a stream.
 struct Command {
-   Ccmd opcode = Ccmd::nop;                 // may be a number that nobody has given
-   ObjectType object = ObjectType::null;    // likewise
-   uint32_t offset = 0;                     // of the header, in dwords from the start of the stream
-   uint32_t index = 0;                      // how many commands are before it
+   Ccmd opcode = Ccmd::nop;              // may be a number that nobody has given
+   ObjectType object = ObjectType::null; // likewise
+   uint32_t offset = 0;                  // of the header, in dwords from the start of the stream
+   uint32_t index = 0;                   // how many commands are before it
    std::span<const uint32_t> payload{};
 
    bool known() const { return uint32_t(opcode) < num_commands; }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What is a fault here follows virglrenderer (vrend_decode.c, vrend_renderer.c). Where a host would silently
-// ignore a command that can only be a mistake of the driver (binding what does not exist, destroying twice),
-// that is a fault, too.
+// What is a fault here follows virglrenderer (vrend_decode.c, vrend_renderer.c). Where a host would
+// silently ignore a command that can only be a mistake of the driver (binding what does not exist,
+// destroying twice), that is a fault, too.
 #include "protocol/validator.hpp"
 
 #include <cstdarg>
@@ -17,27 +17,23 @@ Validator::Validator(const ValidatorOptions &options) : options_(options)
    current_ = &sub_contexts_[0];
 }
 
-void
-Validator::add_resource(ResourceHandle handle, bool is_buffer)
+void Validator::add_resource(ResourceHandle handle, bool is_buffer)
 {
    resources_[uint32_t(handle)] = is_buffer;
 }
 
-void
-Validator::remove_resource(ResourceHandle handle)
+void Validator::remove_resource(ResourceHandle handle)
 {
    resources_.erase(uint32_t(handle));
 }
 
-std::optional<bool>
-Validator::is_buffer(uint32_t resource) const
+std::optional<bool> Validator::is_buffer(uint32_t resource) const
 {
    const auto it = resources_.find(resource);
    return it == resources_.end() ? std::nullopt : std::optional<bool>(it->second);
 }
 
-bool
-Validator::fail(uint32_t dword, const char *format, ...)
+bool Validator::fail(uint32_t dword, const char *format, ...)
 {
    char text[160];
    va_list args;
@@ -49,8 +45,7 @@ Validator::fail(uint32_t dword, const char *format, ...)
    return false;
 }
 
-std::optional<Fault>
-Validator::submit(std::span<const uint32_t> stream)
+std::optional<Fault> Validator::submit(std::span<const uint32_t> stream)
 {
    CommandReader reader(stream);
    Command command;
@@ -58,20 +53,22 @@ Validator::submit(std::span<const uint32_t> stream)
       if (check(command))
          continue;
       const PacketDesc *desc = find_packet(command.opcode, command.object);
-      const std::string name = desc ? desc->name : command.known() ? name_of(command.opcode) : "command";
+      const std::string name = desc              ? desc->name
+                               : command.known() ? name_of(command.opcode)
+                                                 : "command";
       return Fault{command.offset + at_, command.index, name + ": " + why_};
    }
    if (reader.truncated()) {
       const uint32_t wanted = stream[command.offset] >> 16;
       fail(0, "payload of %u dwords is cut off after %zu", wanted, command.payload.size());
       return Fault{command.offset, command.index,
-                   (command.known() ? name_of(command.opcode) : std::string("command")) + ": " + why_};
+                   (command.known() ? name_of(command.opcode) : std::string("command")) + ": " +
+                      why_};
    }
    return std::nullopt;
 }
 
-bool
-Validator::check(const Command &command)
+bool Validator::check(const Command &command)
 {
    if (!command.known())
       return fail(0, "%u is not a command", uint32_t(command.opcode));
@@ -85,10 +82,11 @@ Validator::check(const Command &command)
    if (options_.caps && !check_need(*desc))
       return false;
 
-   // Views of buffers put other things into the same dwords. Where nobody told which it is, bits that mean
-   // nothing for the one may be part of a number for the other.
+   // Views of buffers put other things into the same dwords. Where nobody told which it is, bits
+   // that mean nothing for the one may be part of a number for the other.
    bool any_bits = false;
-   if (const PacketDesc *buffer = find_packet(command.opcode, command.object, true); buffer != desc) {
+   if (const PacketDesc *buffer = find_packet(command.opcode, command.object, true);
+       buffer != desc) {
       const std::optional<bool> known = is_buffer(command.payload[1]);
       if (known.value_or(false))
          desc = buffer;
@@ -106,7 +104,8 @@ Validator::check(const Command &command)
    }
    if (desc->tail.kind == TailKind::span) {
       for (uint32_t i = 0; i < shape.elements; i++) {
-         if (!check_group(command, *desc->tail.element, shape.tail_at + i * desc->tail.element->dwords, false))
+         if (!check_group(command, *desc->tail.element,
+                          shape.tail_at + i * desc->tail.element->dwords, false))
             return false;
       }
    } else if (desc->tail.kind == TailKind::shader) {
@@ -120,8 +119,7 @@ Validator::check(const Command &command)
    return check_special(command);
 }
 
-bool
-Validator::check_header(const Command &command, const PacketDesc &desc)
+bool Validator::check_header(const Command &command, const PacketDesc &desc)
 {
    const uint32_t object = uint32_t(command.object);
    if (desc.header_object) {
@@ -135,23 +133,31 @@ Validator::check_header(const Command &command, const PacketDesc &desc)
    return true;
 }
 
-bool
-Validator::check_need(const PacketDesc &desc)
+bool Validator::check_need(const PacketDesc &desc)
 {
    const Caps &caps = *options_.caps;
    bool there = true;
    switch (desc.need) {
-   case NeedKind::nothing: break;
-   case NeedKind::feature: there = caps.has_feature(desc.need_bits); break;
-   case NeedKind::cap: there = caps.has(desc.need_bits); break;
-   case NeedKind::cap2: there = caps.has2(desc.need_bits); break;
-   case NeedKind::video: there = caps.num_video_caps != 0; break;
+   case NeedKind::nothing:
+      break;
+   case NeedKind::feature:
+      there = caps.has_feature(desc.need_bits);
+      break;
+   case NeedKind::cap:
+      there = caps.has(desc.need_bits);
+      break;
+   case NeedKind::cap2:
+      there = caps.has2(desc.need_bits);
+      break;
+   case NeedKind::video:
+      there = caps.num_video_caps != 0;
+      break;
    }
    return there || fail(0, "the host lacks %s", desc.need_name);
 }
 
-bool
-Validator::check_group(const Command &command, const GroupDesc &group, uint32_t at, bool any_bits)
+bool Validator::check_group(const Command &command, const GroupDesc &group, uint32_t at,
+                            bool any_bits)
 {
    for (const FieldDesc &f : group.fields) {
       const uint32_t step = f.type == FieldType::f64 || f.type == FieldType::u64 ? 2 : 1;
@@ -169,8 +175,7 @@ Validator::check_group(const Command &command, const GroupDesc &group, uint32_t 
    return true;
 }
 
-bool
-Validator::check_value(const Command &command, const FieldDesc &f, uint32_t at)
+bool Validator::check_value(const Command &command, const FieldDesc &f, uint32_t at)
 {
    const uint32_t v = bits(command.payload[at], f.shift, f.width);
    if (f.max != ~0u && v > f.max)
@@ -186,7 +191,8 @@ Validator::check_value(const Command &command, const FieldDesc &f, uint32_t at)
       uint32_t known = 0;
       for (const NamedValue &bit : f.values->values)
          known |= bit.value;
-      return !(v & ~known) || fail(1 + at, "%s: 0x%x is no flag of %s", f.name, v & ~known, f.values->name);
+      return !(v & ~known) ||
+             fail(1 + at, "%s: 0x%x is no flag of %s", f.name, v & ~known, f.values->name);
    }
    case FieldType::format:
       return is_format(v) || fail(1 + at, "%s: %u is not a format", f.name, v);
@@ -206,8 +212,8 @@ Validator::check_value(const Command &command, const FieldDesc &f, uint32_t at)
    }
 }
 
-bool
-Validator::check_reference(const Command &command, const FieldDesc &f, uint32_t at, uint32_t handle)
+bool Validator::check_reference(const Command &command, const FieldDesc &f, uint32_t at,
+                                uint32_t handle)
 {
    const auto it = current_->objects.find(handle);
    if (it == current_->objects.end())
@@ -224,22 +230,23 @@ Validator::check_reference(const Command &command, const FieldDesc &f, uint32_t 
    return true;
 }
 
-bool
-Validator::has_stage(ShaderStage stage) const
+bool Validator::has_stage(ShaderStage stage) const
 {
    if (!options_.caps)
       return true;
    switch (stage) {
    case ShaderStage::tess_ctrl:
-   case ShaderStage::tess_eval: return options_.caps->has_feature(feature::has_tessellation_shaders);
-   case ShaderStage::compute: return options_.caps->has(cap::compute_shader);
-   default: return true;
+   case ShaderStage::tess_eval:
+      return options_.caps->has_feature(feature::has_tessellation_shaders);
+   case ShaderStage::compute:
+      return options_.caps->has(cap::compute_shader);
+   default:
+      return true;
    }
 }
 
 /// A chunk must come where the one before it ended, and the whole must end with a NUL.
-bool
-Validator::check_shader(const Command &command, const PacketDesc &desc)
+bool Validator::check_shader(const Command &command, const PacketDesc &desc)
 {
    const uint32_t handle = command.payload[0];
    const ShaderStage stage = ShaderStage(command.payload[1]);
@@ -252,7 +259,8 @@ Validator::check_shader(const Command &command, const PacketDesc &desc)
    if (bytes == 0)
       return fail(0, "a chunk without text");
 
-   LongShader unfinished = options_.stateful ? current_->long_shaders[uint32_t(stage)] : LongShader{};
+   LongShader unfinished =
+      options_.stateful ? current_->long_shaders[uint32_t(stage)] : LongShader{};
    if (!continuation) {
       if (unfinished.handle != 0)
          return fail(3, "shader %u of this stage lacks the end of its text", unfinished.handle);
@@ -268,12 +276,14 @@ Validator::check_shader(const Command &command, const PacketDesc &desc)
          return fail(3, "continues at %u instead of %u", offset, unfinished.next);
    }
    if (bytes > unfinished.size - unfinished.next)
-      return fail(0, "%u bytes of text where %u are missing", bytes, unfinished.size - unfinished.next);
+      return fail(0, "%u bytes of text where %u are missing", bytes,
+                  unfinished.size - unfinished.next);
 
    unfinished.next += bytes;
    if (unfinished.next == unfinished.size) {
       const uint32_t last = command.payload.back();
-      const bool has_nul = (last & 0xff) == 0 || (last & 0xff00) == 0 || (last & 0xff0000) == 0 || last >> 24 == 0;
+      const bool has_nul =
+         (last & 0xff) == 0 || (last & 0xff00) == 0 || (last & 0xff0000) == 0 || last >> 24 == 0;
       if (!has_nul)
          return fail(uint32_t(command.payload.size()), "the text does not end with a NUL");
       unfinished = {};
@@ -287,8 +297,7 @@ Validator::check_shader(const Command &command, const PacketDesc &desc)
 }
 
 /// What fields on their own do not tell.
-bool
-Validator::check_special(const Command &command)
+bool Validator::check_special(const Command &command)
 {
    const std::span<const uint32_t> p = command.payload;
    switch (command.opcode) {
@@ -312,7 +321,8 @@ Validator::check_special(const Command &command)
       if (!options_.stateful)
          return true;
       const Object &shader = current_->objects.find(p[0])->second; // looked up already
-      return shader.stage == stage || fail(2, "stage: shader %u is a %s shader", p[0], name_of(shader.stage));
+      return shader.stage == stage ||
+             fail(2, "stage: shader %u is a %s shader", p[0], name_of(shader.stage));
    }
 
    case Ccmd::copy_transfer3d:
@@ -333,8 +343,7 @@ Validator::check_special(const Command &command)
    }
 }
 
-bool
-Validator::check_sub_context(const Command &command)
+bool Validator::check_sub_context(const Command &command)
 {
    const uint32_t id = command.payload[0];
    const auto it = sub_contexts_.find(id);
@@ -365,8 +374,7 @@ Validator::check_sub_context(const Command &command)
    return true;
 }
 
-bool
-Validator::apply_create(const Command &command)
+bool Validator::apply_create(const Command &command)
 {
    const uint32_t handle = command.payload[0];
    if (current_->objects.contains(handle))
@@ -380,8 +388,7 @@ Validator::apply_create(const Command &command)
    return true;
 }
 
-bool
-Validator::apply_destroy(const Command &command)
+bool Validator::apply_destroy(const Command &command)
 {
    const auto it = current_->objects.find(command.payload[0]); // there: looked up already
    if (it->second.type == ObjectType::shader) {
@@ -394,15 +401,13 @@ Validator::apply_destroy(const Command &command)
    return true;
 }
 
-std::string
-to_string(const Fault &fault)
+std::string to_string(const Fault &fault)
 {
-   return "dword " + std::to_string(fault.offset) + ", command " + std::to_string(fault.command) + ": " +
-          fault.reason;
+   return "dword " + std::to_string(fault.offset) + ", command " + std::to_string(fault.command) +
+          ": " + fault.reason;
 }
 
-std::optional<Fault>
-check_structure(std::span<const uint32_t> stream)
+std::optional<Fault> check_structure(std::span<const uint32_t> stream)
 {
    return Validator({.stateful = false}).submit(stream);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Says what a host would object to in a stream, and where. Debug builds of the driver, the fake devices of
-// the tests and the fuzzers use it, so it survives any input, in bounded memory.
+// Says what a host would object to in a stream, and where. Debug builds of the driver, the fake
+// devices of the tests and the fuzzers use it, so it survives any input, in bounded memory.
 #pragma once
 
 #include <array>
@@ -75,7 +75,8 @@ private:
    bool check_need(const PacketDesc &desc);
    bool check_group(const Command &command, const GroupDesc &group, uint32_t at, bool any_bits);
    bool check_value(const Command &command, const FieldDesc &field, uint32_t at);
-   bool check_reference(const Command &command, const FieldDesc &field, uint32_t at, uint32_t handle);
+   bool check_reference(const Command &command, const FieldDesc &field, uint32_t at,
+                        uint32_t handle);
    bool check_special(const Command &command);
    bool check_shader(const Command &command, const PacketDesc &desc);
    bool check_sub_context(const Command &command);

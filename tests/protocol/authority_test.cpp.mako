@@ -29,8 +29,7 @@ using namespace virgl::proto;
 using Words = std::array<uint32_t, 640>;
 
 template <typename Packet>
-constexpr Words
-encode(const Packet &packet)
+constexpr Words encode(const Packet &packet)
 {
    Words words{};
    packet.write(words.data());
@@ -39,8 +38,7 @@ encode(const Packet &packet)
 
 /// The first dword in which two packets differ on the wire.
 template <typename Packet>
-constexpr uint32_t
-place(const Packet &a, const Packet &b)
+constexpr uint32_t place(const Packet &a, const Packet &b)
 {
    const Words left = encode(a), right = encode(b);
    for (uint32_t i = 1; i < left.size(); i++) {
@@ -52,8 +50,7 @@ place(const Packet &a, const Packet &b)
 
 /// The bits in which they differ in a dword.
 template <typename Packet>
-constexpr uint32_t
-difference(const Packet &a, const Packet &b, uint32_t dword)
+constexpr uint32_t difference(const Packet &a, const Packet &b, uint32_t dword)
 {
    return encode(a)[dword] ^ encode(b)[dword];
 }
@@ -81,7 +78,7 @@ def member_sample(item):
         return f'.{b.name} = {sample(b.type, b.width)}'
     if item.kind in ('array', 'struct_array'):
         inner = sample(item.type)
-        for _ in item.dims[1:]: inner = '{' + inner + '}'
+        for _ in item.dims[1:]: inner = '{{' + inner + '}}'
         return f'.{item.name} = {{{inner}}}'
     return f'.{item.name} = {sample(item.type)}'
 

@@ -11,8 +11,7 @@
 namespace virgl::proto {
 namespace {
 
-std::vector<std::byte>
-filled(size_t size)
+std::vector<std::byte> filled(size_t size)
 {
    return std::vector<std::byte>(size, std::byte(0x11));
 }
@@ -30,9 +29,11 @@ TEST(Caps, EveryLength)
       if (size % 4 == 0) {
          EXPECT_EQ(caps.bset, there(offsetof(CapsV2, bset)) ? ones : 0);
          EXPECT_EQ(caps.capability_bits, there(offsetof(CapsV2, capability_bits)) ? ones : 0);
-         EXPECT_EQ(caps.max_uniform_block_size, there(offsetof(CapsV2, max_uniform_block_size)) ? ones : 0);
+         EXPECT_EQ(caps.max_uniform_block_size,
+                   there(offsetof(CapsV2, max_uniform_block_size)) ? ones : 0);
          EXPECT_EQ(caps.max_tcs_outputs, there(offsetof(CapsV2, max_tcs_outputs)) ? ones : 0);
-         EXPECT_EQ(caps.max_shader_storage_blocks[5], there(offsetof(CapsV2, max_shader_storage_blocks[5])) ? ones : 0);
+         EXPECT_EQ(caps.max_shader_storage_blocks[5],
+                   there(offsetof(CapsV2, max_shader_storage_blocks[5])) ? ones : 0);
       }
    }
 }

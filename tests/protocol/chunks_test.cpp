@@ -22,8 +22,7 @@ struct Received {
 };
 
 /// Reads the commands as vrend_create_shader does: whole dwords, one after the other.
-Received
-receive(const StreamBuilder &stream)
+Received receive(const StreamBuilder &stream)
 {
    Received out;
    CommandReader reader(stream);
@@ -47,13 +46,17 @@ receive(const StreamBuilder &stream)
 
 TEST(ShaderChunks, EveryLengthAndEverySpace)
 {
-   const StreamOutput outputs[] = {{.register_index = 1, .num_components = 4}, {.register_index = 2, .num_components = 2}};
+   const StreamOutput outputs[] = {{.register_index = 1, .num_components = 4},
+                                   {.register_index = 2, .num_components = 2}};
    for (uint32_t length = 0; length < 70; length++) {
       const std::string text(length, 'x');
       for (uint32_t space = 15; space < 40; space++) {
          StreamBuilder stream;
          emit_shader_chunks(
-            CreateShader{.handle = ObjectHandle(3), .stage = ShaderStage::geometry, .num_tokens = 9, .stream_outputs = outputs},
+            CreateShader{.handle = ObjectHandle(3),
+                         .stage = ShaderStage::geometry,
+                         .num_tokens = 9,
+                         .stream_outputs = outputs},
             text, [&] { return space; },
             [&](const CreateShader &chunk) {
                EXPECT_LE(1 + chunk.payload_dwords(), space);
@@ -62,7 +65,8 @@ TEST(ShaderChunks, EveryLengthAndEverySpace)
             });
          const Received got = receive(stream);
          EXPECT_EQ(got.total, length + 1);
-         EXPECT_EQ(got.text.size(), dwords_of(length + 1) * 4); // no dword too many: hosts refuse that
+         EXPECT_EQ(got.text.size(),
+                   dwords_of(length + 1) * 4); // no dword too many: hosts refuse that
          EXPECT_STREQ(got.text.c_str(), text.c_str());
          EXPECT_EQ(got.outputs, 2u); // with the first alone
          const auto fault = Validator().submit(stream);
@@ -86,7 +90,8 @@ TEST(ShaderChunks, LongerThanACommand)
    const std::string text(300000, 'x');
    StreamBuilder stream;
    emit_shader_chunks(
-      CreateShader{.handle = ObjectHandle(1), .stage = ShaderStage::compute, .local_memory = 512}, text, [] { return ~0u; },
+      CreateShader{.handle = ObjectHandle(1), .stage = ShaderStage::compute, .local_memory = 512},
+      text, [] { return ~0u; },
       [&](const CreateShader &chunk) {
          EXPECT_EQ(chunk.local_memory, 512u);
          stream << chunk;
@@ -106,8 +111,9 @@ TEST(ShaderChunks, RoomAsABatchGivesIt)
       for (char &c : text)
          c = char('a' + random.below(26));
       StreamBuilder stream;
-      emit_shader_chunks(CreateShader{.handle = ObjectHandle(1)}, text, [&] { return 7 + random.below(300); },
-                         [&](const CreateShader &chunk) { stream << chunk; });
+      emit_shader_chunks(
+         CreateShader{.handle = ObjectHandle(1)}, text, [&] { return 7 + random.below(300); },
+         [&](const CreateShader &chunk) { stream << chunk; });
       EXPECT_STREQ(receive(stream).text.c_str(), text.c_str());
       EXPECT_FALSE(Validator().submit(stream));
    }

@@ -12,7 +12,8 @@ namespace {
 
 static_assert(from_pipe(PIPE_FORMAT_NONE) == Format::NONE);
 static_assert(from_pipe(PIPE_FORMAT_B8G8R8A8_UNORM) == Format::B8G8R8A8_UNORM);
-static_assert(uint32_t(from_pipe(PIPE_FORMAT_R32G32B32A32_FLOAT)) == VIRGL_FORMAT_R32G32B32A32_FLOAT);
+static_assert(uint32_t(from_pipe(PIPE_FORMAT_R32G32B32A32_FLOAT)) ==
+              VIRGL_FORMAT_R32G32B32A32_FLOAT);
 static_assert(uint32_t(from_pipe(PIPE_FORMAT_Z24_UNORM_S8_UINT)) == VIRGL_FORMAT_Z24_UNORM_S8_UINT);
 static_assert(to_pipe(Format::ASTC_4x4_SRGB) == PIPE_FORMAT_ASTC_4x4_SRGB);
 static_assert(to_pipe(Format(~0u)) == PIPE_FORMAT_NONE);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Garbage, and good streams with a few bits changed, through everything that reads streams. What counts is
-// that the sanitizers have nothing to say; a test run is bounded, a longer one is VERGLAS_FUZZ_ROUNDS=N.
+// Garbage, and good streams with a few bits changed, through everything that reads streams. What
+// counts is that the sanitizers have nothing to say; a test run is bounded, a longer one is
+// VERGLAS_FUZZ_ROUNDS=N.
 #include <gtest/gtest.h>
 
 #include "packet_tools.hpp"
@@ -12,16 +13,14 @@
 namespace virgl::test {
 namespace {
 
-uint32_t
-fuzz_rounds(uint32_t normal)
+uint32_t fuzz_rounds(uint32_t normal)
 {
    const char *text = getenv("VERGLAS_FUZZ_ROUNDS");
    return text ? uint32_t(strtoul(text, nullptr, 0)) : normal;
 }
 
 /// Returns whether all readers agree that the stream's lengths are right.
-void
-read_all(std::span<const uint32_t> garbage, uint32_t round)
+void read_all(std::span<const uint32_t> garbage, uint32_t round)
 {
    // An allocation of exactly the size, so that a read behind it is seen.
    const std::vector<uint32_t> stream(garbage.begin(), garbage.end());
@@ -32,8 +31,8 @@ read_all(std::span<const uint32_t> garbage, uint32_t round)
    while (reader.next(command)) {
       Arena arena;
       for (const bool buffer : {false, true}) {
-         const DecodeResult result =
-            visit(command, arena, [](const auto &) {}, [&](ResourceHandle) { return buffer; });
+         const DecodeResult result = visit(
+            command, arena, [](const auto &) {}, [&](ResourceHandle) { return buffer; });
          well_formed = well_formed && result;
       }
    }
@@ -47,7 +46,8 @@ read_all(std::span<const uint32_t> garbage, uint32_t round)
 
    Caps caps;
    caps.capability_bits = round * 2654435761u;
-   Validator validator({.resources = round % 3 == 0, .caps = round % 4 == 0 ? &caps : nullptr, .max_objects = 64});
+   Validator validator(
+      {.resources = round % 3 == 0, .caps = round % 4 == 0 ? &caps : nullptr, .max_objects = 64});
    validator.add_resource(ResourceHandle(1), true);
    const std::optional<Fault> fault = validator.submit(stream);
    if (!well_formed) {
@@ -72,7 +72,8 @@ TEST(Fuzz, Garbage)
       // Mostly with headers that look like some.
       for (size_t i = 0; i < words.size();) {
          const uint32_t length = random.below(24);
-         words[i] = random.below(num_commands + 2) | random.below(num_object_types + 1) << 8 | length << 16;
+         words[i] =
+            random.below(num_commands + 2) | random.below(num_object_types + 1) << 8 | length << 16;
          i += 1 + (random.below(20) == 0 ? random.below(30) : length);
       }
       read_all(words, round);
@@ -99,9 +100,15 @@ TEST(Fuzz, GoodStreamsMadeBad)
       for (uint32_t changes = 1 + random.below(8); changes != 0 && !words.empty(); changes--) {
          uint32_t &word = words[random.below(uint32_t(words.size()))];
          switch (random.below(3)) {
-         case 0: word ^= 1u << random.below(32); break;
-         case 1: word = random.any(); break;
-         case 2: word += random.below(9) - 4; break;
+         case 0:
+            word ^= 1u << random.below(32);
+            break;
+         case 1:
+            word = random.any();
+            break;
+         case 2:
+            word += random.below(9) - 4;
+            break;
          }
       }
       if (random.coin())

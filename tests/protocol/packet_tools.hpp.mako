@@ -29,8 +29,7 @@ bool same(Enum a, Enum b) { return a == b; }
 inline bool same(const ${g.name} &a, const ${g.name} &b);
 % endfor
 template <typename T>
-bool
-same(std::span<const T> a, std::span<const T> b)
+bool same(std::span<const T> a, std::span<const T> b)
 {
    if (a.size() != b.size())
       return false;
@@ -41,8 +40,7 @@ same(std::span<const T> a, std::span<const T> b)
    return true;
 }
 template <typename T, size_t n>
-bool
-same(const std::array<T, n> &a, const std::array<T, n> &b)
+bool same(const std::array<T, n> &a, const std::array<T, n> &b)
 {
    for (size_t i = 0; i < n; i++) {
       if (!same(a[i], b[i]))
@@ -51,8 +49,7 @@ same(const std::array<T, n> &a, const std::array<T, n> &b)
    return true;
 }
 template <typename T>
-bool
-same(const std::optional<T> &a, const std::optional<T> &b)
+bool same(const std::optional<T> &a, const std::optional<T> &b)
 {
    return a.has_value() == b.has_value() && (!a || same(*a, *b));
 }
@@ -90,14 +87,12 @@ def value(type_name, spec, width=32):
     return 'random.any()' if width == 32 else f'random.next() & {hex((1 << width) - 1)}u'
 %>\
 
-inline uint32_t
-pick(Random &random, std::initializer_list<uint32_t> of)
+inline uint32_t pick(Random &random, std::initializer_list<uint32_t> of)
 {
    return of.begin()[random.below(uint32_t(of.size()))];
 }
 
-inline Format
-some_format(Random &random)
+inline Format some_format(Random &random)
 {
    for (;;) {
       const uint32_t number = random.below(num_formats);
@@ -130,14 +125,12 @@ some_format(Random &random)
 </%def>\
 % for g in list(m.structs.values()) + m.parts + m.packets:
 
-inline bool
-same([[maybe_unused]] const ${g.name} &a, [[maybe_unused]] const ${g.name} &b)
+inline bool same([[maybe_unused]] const ${g.name} &a, [[maybe_unused]] const ${g.name} &b)
 {
    return ${' && '.join(f'same(a.{n}, b.{n})' for n in names(g))};
 }
 
-inline void
-fill(Random &random, [[maybe_unused]] Storage &storage, ${g.name} &out)
+inline void fill(Random &random, [[maybe_unused]] Storage &storage, ${g.name} &out)
 {
 % if g.spec.get('header_object'):
 <% allowed = g.spec['header_object'].get('allowed') %>\
@@ -209,8 +202,7 @@ ${fill_fixed(g)}\
 
 /// Calls f.operator()<Packet>() for every packet there is.
 template <typename F>
-void
-for_each_packet(F &&f)
+void for_each_packet(F &&f)
 {
 % for p in m.packets:
    f.template operator()<${p.name}>();

@@ -13,8 +13,7 @@
 
 namespace virgl::test {
 
-inline uint64_t
-test_seed()
+inline uint64_t test_seed()
 {
    static const uint64_t seed = [] {
       const char *text = getenv("VERGLAS_TEST_SEED");

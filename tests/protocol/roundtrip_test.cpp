@@ -13,8 +13,7 @@ namespace {
 constexpr int rounds = 2000;
 
 template <typename Packet>
-std::vector<uint32_t>
-encode(const Packet &packet)
+std::vector<uint32_t> encode(const Packet &packet)
 {
    // One dword more than asked for, to see that it stays untouched.
    std::vector<uint32_t> words(1 + packet.payload_dwords() + 1, 0xdeadbeef);
@@ -27,15 +26,15 @@ encode(const Packet &packet)
 
 // What random contents do not respect, and the validator asks for.
 template <typename Packet>
-void settle(Packet &) {}
-void
-settle(SetIndexBuffer &packet)
+void settle(Packet &)
+{
+}
+void settle(SetIndexBuffer &packet)
 {
    if (!packet.range)
       packet.resource = ResourceHandle::none;
 }
-void
-settle(CreateShader &packet)
+void settle(CreateShader &packet)
 {
    packet.continuation = true; // see validator_test.cpp for the order of chunks
 }
@@ -118,7 +117,8 @@ TEST(Roundtrip, AStreamOfAllPackets)
 
 TEST(Roundtrip, LaterPartImpliesEarlier)
 {
-   // The indirect arguments have no place of their own: the two dwords before them are always there.
+   // The indirect arguments have no place of their own: the two dwords before them are always
+   // there.
    const DrawVbo draw{.indirect = DrawIndirect{.resource = ResourceHandle(7), .draw_count = 3}};
    EXPECT_EQ(draw.payload_dwords(), 20u);
    const std::vector<uint32_t> words = encode(draw);
@@ -146,7 +146,8 @@ TEST(Roundtrip, EncodersWorkAtCompileTime)
 {
    constexpr auto words = [] {
       std::array<uint32_t, 3> out{};
-      SetFramebufferStateNoAttach{.width = 640, .height = 480, .layers = 1, .samples = 4}.write(out.data());
+      SetFramebufferStateNoAttach{.width = 640, .height = 480, .layers = 1, .samples = 4}.write(
+         out.data());
       return out;
    }();
    static_assert(words[0] == (38u | 2u << 16));

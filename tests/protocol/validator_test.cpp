@@ -11,17 +11,22 @@
 namespace virgl::test {
 namespace {
 
-constexpr ObjectHandle obj(uint32_t n) { return ObjectHandle(n); }
-constexpr ResourceHandle res(uint32_t n) { return ResourceHandle(n); }
+constexpr ObjectHandle obj(uint32_t n)
+{
+   return ObjectHandle(n);
+}
+constexpr ResourceHandle res(uint32_t n)
+{
+   return ResourceHandle(n);
+}
 
-std::optional<Fault>
-submit(const StreamBuilder &stream, ValidatorOptions options = {})
+std::optional<Fault> submit(const StreamBuilder &stream, ValidatorOptions options = {})
 {
    return Validator(options).submit(stream);
 }
 
-void
-expect_fault(const std::optional<Fault> &fault, uint32_t offset, uint32_t command, const char *reason)
+void expect_fault(const std::optional<Fault> &fault, uint32_t offset, uint32_t command,
+                  const char *reason)
 {
    ASSERT_TRUE(fault.has_value()) << "expected: " << reason;
    EXPECT_EQ(fault->offset, offset) << fault->reason;
@@ -36,17 +41,20 @@ TEST(Validator, AcceptsAFrame)
    const ObjectHandle color[] = {obj(1)};
    const Viewport viewports[] = {{.scale = {32, 32, 0.5f}, .translate = {32, 32, 0.5f}}};
    StreamBuilder s;
-   s << CreateSubCtx{.sub_ctx = 1} << CreateSurface{.handle = obj(1), .resource = res(4), .format = Format::B8G8R8A8_UNORM}
-     << CreateVertexElements{.handle = obj(2), .elements = elements} << CreateBlend{.handle = obj(3)}
-     << CreateRasterizer{.handle = obj(4)} << CreateDsa{.handle = obj(5)}
-     << SetFramebufferState{.color_buffers = color} << SetViewportState{.viewports = viewports}
+   s << CreateSubCtx{.sub_ctx = 1}
+     << CreateSurface{.handle = obj(1), .resource = res(4), .format = Format::B8G8R8A8_UNORM}
+     << CreateVertexElements{.handle = obj(2), .elements = elements}
+     << CreateBlend{.handle = obj(3)} << CreateRasterizer{.handle = obj(4)}
+     << CreateDsa{.handle = obj(5)} << SetFramebufferState{.color_buffers = color}
+     << SetViewportState{.viewports = viewports}
      << BindObject{.type = ObjectType::vertex_elements, .handle = obj(2)}
      << BindObject{.type = ObjectType::blend, .handle = obj(3)}
      << BindObject{.type = ObjectType::rasterizer, .handle = obj(4)}
-     << BindObject{.type = ObjectType::dsa, .handle = obj(5)} << SetVertexBuffers{.buffers = buffers};
+     << BindObject{.type = ObjectType::dsa, .handle = obj(5)}
+     << SetVertexBuffers{.buffers = buffers};
    emit_shader_chunks(
-      CreateShader{.handle = obj(6), .stage = ShaderStage::vertex, .num_tokens = 10}, "VERT\nEND\n", [] { return 9u; },
-      [&](const CreateShader &chunk) { s << chunk; });
+      CreateShader{.handle = obj(6), .stage = ShaderStage::vertex, .num_tokens = 10}, "VERT\nEND\n",
+      [] { return 9u; }, [&](const CreateShader &chunk) { s << chunk; });
    s << BindShader{.handle = obj(6), .stage = ShaderStage::vertex}
      << Clear{.buffers = clear_buffer::color0, .depth = 1.0} << DrawVbo{.count = 3, .mode = 4}
      << DestroyObject{.type = ObjectType::shader, .handle = obj(6)} << DestroySubCtx{.sub_ctx = 1};
@@ -82,8 +90,10 @@ TEST(Validator, EveryWrongLength)
    // One dword less than the least a command can have.
    for (const PacketDesc &desc : all_packets()) {
       const uint32_t least =
-         desc.fixed.dwords + (desc.tail.kind == TailKind::shader ? 1 : desc.tail.min *
-                              (desc.tail.kind == TailKind::span ? desc.tail.element->dwords : 1));
+         desc.fixed.dwords +
+         (desc.tail.kind == TailKind::shader
+             ? 1
+             : desc.tail.min * (desc.tail.kind == TailKind::span ? desc.tail.element->dwords : 1));
       if (least == 0)
          continue;
       std::vector<uint32_t> words(least, 0);
@@ -116,19 +126,25 @@ TEST(Validator, UnknownCommandAndObject)
    s << Nop{};
    s.raw({200u | 1u << 16, 0});
    expect_fault(submit(s), 1, 1, "200 is not a command");
-   expect_fault(submit(StreamBuilder().raw({1u | 12u << 8 | 1u << 16, 1})), 0, 0, "12 is not an object type");
-   expect_fault(submit(StreamBuilder().raw({2u | 4u << 8 | 1u << 16, 1})), 0, 0, "shader objects cannot be bound");
-   expect_fault(submit(StreamBuilder().raw({19u | 9u << 8 | 1u << 16, 1})), 0, 0, "object type 9 in the header");
+   expect_fault(submit(StreamBuilder().raw({1u | 12u << 8 | 1u << 16, 1})), 0, 0,
+                "12 is not an object type");
+   expect_fault(submit(StreamBuilder().raw({2u | 4u << 8 | 1u << 16, 1})), 0, 0,
+                "shader objects cannot be bound");
+   expect_fault(submit(StreamBuilder().raw({19u | 9u << 8 | 1u << 16, 1})), 0, 0,
+                "object type 9 in the header");
 }
 
 TEST(Validator, Values)
 {
-   expect_fault(submit(StreamBuilder() << Nop{} << DrawVbo{.mode = 15}), 4, 1, "mode: 15 is not a PrimMode");
-   expect_fault(submit(StreamBuilder() << CreateSamplerState{.handle = obj(1), .min_mip_filter = 3}), 2, 0,
-                "min_mip_filter: 3 is not a TexMipFilter");
+   expect_fault(submit(StreamBuilder() << Nop{} << DrawVbo{.mode = 15}), 4, 1,
+                "mode: 15 is not a PrimMode");
+   expect_fault(
+      submit(StreamBuilder() << CreateSamplerState{.handle = obj(1), .min_mip_filter = 3}), 2, 0,
+      "min_mip_filter: 3 is not a TexMipFilter");
    BlendTarget target{.rgb_src_factor = 16};
-   expect_fault(submit(StreamBuilder() << CreateBlend{.handle = obj(1), .rt = {BlendTarget{}, target}}), 5, 0,
-                "rt[1].rgb_src_factor: 16 is not a BlendFactor");
+   expect_fault(
+      submit(StreamBuilder() << CreateBlend{.handle = obj(1), .rt = {BlendTarget{}, target}}), 5, 0,
+      "rt[1].rgb_src_factor: 16 is not a BlendFactor");
    // A disabled target has no factors, and an advanced equation stands in the place of one.
    target = {.alpha_src_factor = 14};
    EXPECT_FALSE(submit(StreamBuilder() << CreateBlend{.handle = obj(1), .rt = {target}}));
@@ -152,17 +168,25 @@ TEST(Validator, ValuesOutOfRange)
    expect_fault(check_structure(flags), 1, 0, "buffers: 0x400 is no flag of clear_buffer");
 
    const ShaderImage images[] = {{}, {.format = Format(73)}};
-   expect_fault(check_structure(StreamBuilder() << SetShaderImages{.images = images}), 8, 0, "73 is not a format");
+   expect_fault(check_structure(StreamBuilder() << SetShaderImages{.images = images}), 8, 0,
+                "73 is not a format");
 
-   expect_fault(check_structure(StreamBuilder() << SetUniformBuffer{.index = 32}), 2, 0, "index: 32 is more than 31");
-   expect_fault(check_structure(StreamBuilder() << BindShader{.stage = ShaderStage(6)}), 2, 0, "6 is not a ShaderStage");
-   expect_fault(check_structure(StreamBuilder() << Transfer3d{.resource = res(1), .direction = TransferDirection(3)}), 13, 0,
-                "3 is not a TransferDirection");
-   expect_fault(check_structure(StreamBuilder() << SetIndexBuffer{.resource = res(1), .range = IndexRange{.index_size = 3}}), 2,
-                0, "3 is not a IndexSize");
-   expect_fault(check_structure(StreamBuilder() << SetIndexBuffer{.resource = res(1)}), 0, 0, "without index size");
+   expect_fault(check_structure(StreamBuilder() << SetUniformBuffer{.index = 32}), 2, 0,
+                "index: 32 is more than 31");
+   expect_fault(check_structure(StreamBuilder() << BindShader{.stage = ShaderStage(6)}), 2, 0,
+                "6 is not a ShaderStage");
+   expect_fault(check_structure(StreamBuilder() << Transfer3d{.resource = res(1),
+                                                              .direction = TransferDirection(3)}),
+                13, 0, "3 is not a TransferDirection");
+   expect_fault(
+      check_structure(StreamBuilder()
+                      << SetIndexBuffer{.resource = res(1), .range = IndexRange{.index_size = 3}}),
+      2, 0, "3 is not a IndexSize");
+   expect_fault(check_structure(StreamBuilder() << SetIndexBuffer{.resource = res(1)}), 0, 0,
+                "without index size");
    expect_fault(check_structure(StreamBuilder() << BeginQuery{}), 1, 0, "no object");
-   expect_fault(check_structure(StreamBuilder() << CreateSurface{.handle = obj(1)}), 2, 0, "no resource");
+   expect_fault(check_structure(StreamBuilder() << CreateSurface{.handle = obj(1)}), 2, 0,
+                "no resource");
 }
 
 TEST(Validator, CountsAndSlots)
@@ -174,14 +198,18 @@ TEST(Validator, CountsAndSlots)
    expect_fault(check_structure(count), 1, 0, "the count is not what the length says");
 
    const ObjectHandle nine[9] = {};
-   expect_fault(check_structure(StreamBuilder() << SetFramebufferState{.color_buffers = nine}), 0, 0, "too many elements");
+   expect_fault(check_structure(StreamBuilder() << SetFramebufferState{.color_buffers = nine}), 0,
+                0, "too many elements");
 
    const Scissor scissors[2] = {};
-   EXPECT_FALSE(check_structure(StreamBuilder() << SetScissorState{.start_slot = 14, .scissors = scissors}));
-   expect_fault(check_structure(StreamBuilder() << SetScissorState{.start_slot = 15, .scissors = scissors}), 1, 0,
-                "slots out of range");
-   expect_fault(check_structure(StreamBuilder() << SetScissorState{.start_slot = ~0u, .scissors = scissors}), 1, 0,
-                "slots out of range");
+   EXPECT_FALSE(
+      check_structure(StreamBuilder() << SetScissorState{.start_slot = 14, .scissors = scissors}));
+   expect_fault(
+      check_structure(StreamBuilder() << SetScissorState{.start_slot = 15, .scissors = scissors}),
+      1, 0, "slots out of range");
+   expect_fault(
+      check_structure(StreamBuilder() << SetScissorState{.start_slot = ~0u, .scissors = scissors}),
+      1, 0, "slots out of range");
 
    StreamBuilder odd;
    odd << SetScissorState{.scissors = scissors};
@@ -203,37 +231,45 @@ TEST(Validator, CountsAndSlots)
 
 TEST(Validator, Objects)
 {
-   expect_fault(submit(StreamBuilder() << BindObject{.type = ObjectType::blend, .handle = obj(9)}), 1, 0,
-                "there is no object 9");
-   expect_fault(submit(StreamBuilder() << CreateBlend{.handle = obj(9)} << CreateDsa{.handle = obj(9)}), 13, 1,
-                "object 9 is there already");
+   expect_fault(submit(StreamBuilder() << BindObject{.type = ObjectType::blend, .handle = obj(9)}),
+                1, 0, "there is no object 9");
+   expect_fault(
+      submit(StreamBuilder() << CreateBlend{.handle = obj(9)} << CreateDsa{.handle = obj(9)}), 13,
+      1, "object 9 is there already");
    expect_fault(submit(StreamBuilder() << CreateBlend{.handle = obj(9)}
-                                       << BindObject{.type = ObjectType::dsa, .handle = obj(9)}), 13, 1, "object 9 is a blend");
+                                       << BindObject{.type = ObjectType::dsa, .handle = obj(9)}),
+                13, 1, "object 9 is a blend");
    expect_fault(submit(StreamBuilder() << CreateBlend{.handle = obj(9)}
                                        << DestroyObject{.type = ObjectType::blend, .handle = obj(9)}
-                                       << BindObject{.type = ObjectType::blend, .handle = obj(9)}), 15, 2, "there is no object 9");
+                                       << BindObject{.type = ObjectType::blend, .handle = obj(9)}),
+                15, 2, "there is no object 9");
    expect_fault(submit(StreamBuilder() << CreateBlend{}), 1, 0, "handle: no object");
    EXPECT_FALSE(submit(StreamBuilder() << BindObject{.type = ObjectType::blend})); // 0 unbinds
 
    const ObjectHandle views[] = {obj(0), obj(4)};
-   expect_fault(submit(StreamBuilder() << SetSamplerViews{.views = views}), 4, 0, "there is no object 4");
+   expect_fault(submit(StreamBuilder() << SetSamplerViews{.views = views}), 4, 0,
+                "there is no object 4");
 
    // State lasts from one submission to the next.
    Validator validator;
    EXPECT_FALSE(validator.submit(StreamBuilder() << CreateBlend{.handle = obj(9)}));
-   EXPECT_FALSE(validator.submit(StreamBuilder() << BindObject{.type = ObjectType::blend, .handle = obj(9)}));
+   EXPECT_FALSE(
+      validator.submit(StreamBuilder() << BindObject{.type = ObjectType::blend, .handle = obj(9)}));
    EXPECT_EQ(validator.num_objects(), 1u);
 }
 
 TEST(Validator, SubContexts)
 {
    EXPECT_FALSE(submit(StreamBuilder() << SetSubCtx{.sub_ctx = 0}));
-   expect_fault(submit(StreamBuilder() << SetSubCtx{.sub_ctx = 3}), 1, 0, "there is no sub-context 3");
+   expect_fault(submit(StreamBuilder() << SetSubCtx{.sub_ctx = 3}), 1, 0,
+                "there is no sub-context 3");
    expect_fault(submit(StreamBuilder() << DestroySubCtx{}), 1, 0, "cannot be destroyed");
-   expect_fault(submit(StreamBuilder() << CreateSubCtx{.sub_ctx = 3} << CreateSubCtx{.sub_ctx = 3}), 3, 1, "is there already");
+   expect_fault(submit(StreamBuilder() << CreateSubCtx{.sub_ctx = 3} << CreateSubCtx{.sub_ctx = 3}),
+                3, 1, "is there already");
 
    // Objects belong to one; a new one is current at once, and 0 is after the current one has gone.
-   const StreamBuilder mine = StreamBuilder() << CreateBlend{.handle = obj(1)} << CreateSubCtx{.sub_ctx = 3};
+   const StreamBuilder mine = StreamBuilder()
+                              << CreateBlend{.handle = obj(1)} << CreateSubCtx{.sub_ctx = 3};
    StreamBuilder other = mine;
    other << BindObject{.type = ObjectType::blend, .handle = obj(1)};
    expect_fault(submit(other), mine.size() + 1, 2, "there is no object 1");
@@ -242,10 +278,10 @@ TEST(Validator, SubContexts)
    EXPECT_FALSE(submit(back));
 }
 
-StreamBuilder
-shader(uint32_t handle, uint32_t offset, bool continuation, std::string_view text)
+StreamBuilder shader(uint32_t handle, uint32_t offset, bool continuation, std::string_view text)
 {
-   return StreamBuilder() << CreateShader{.handle = obj(handle), .offset = offset, .continuation = continuation, .text = text};
+   return StreamBuilder() << CreateShader{
+             .handle = obj(handle), .offset = offset, .continuation = continuation, .text = text};
 }
 
 TEST(Validator, ShaderChunks)
@@ -259,8 +295,10 @@ TEST(Validator, ShaderChunks)
    EXPECT_FALSE(submit(after(shader(1, 8, false, "abcd"), shader(1, 4, true, ended))));
 
    expect_fault(submit(shader(1, 4, true, ended)), 1, 0, "is not waiting for one");
-   expect_fault(submit(after(shader(1, 8, false, "abcd"), shader(2, 4, true, ended))), 8, 1, "is not waiting for one");
-   expect_fault(submit(after(shader(1, 12, false, "abcd"), shader(1, 8, true, ended))), 10, 1, "continues at 8 instead of 4");
+   expect_fault(submit(after(shader(1, 8, false, "abcd"), shader(2, 4, true, ended))), 8, 1,
+                "is not waiting for one");
+   expect_fault(submit(after(shader(1, 12, false, "abcd"), shader(1, 8, true, ended))), 10, 1,
+                "continues at 8 instead of 4");
    expect_fault(submit(after(shader(1, 8, false, "abcd"), shader(1, 4, true, "abcdefg"))), 7, 1,
                 "8 bytes of text where 4 are missing");
    expect_fault(submit(after(shader(1, 8, false, "abcd"), shader(2, 8, false, "abcd"))), 10, 1,
@@ -268,11 +306,13 @@ TEST(Validator, ShaderChunks)
    expect_fault(submit(shader(1, 4, false, "abcd")), 6, 0, "does not end with a NUL");
    expect_fault(submit(shader(1, 0, false, "abcd")), 3, 0, "a text without its NUL");
    expect_fault(submit(shader(1, 8, false, "")), 0, 0, "a chunk without text");
-   expect_fault(submit(after(shader(1, 8, false, "abcd"), StreamBuilder() << BindShader{.handle = obj(1)})), 8, 1,
-                "shader 1 lacks the end of its text");
+   expect_fault(
+      submit(after(shader(1, 8, false, "abcd"), StreamBuilder() << BindShader{.handle = obj(1)})),
+      8, 1, "shader 1 lacks the end of its text");
    expect_fault(submit(after(shader(1, 4, false, ended),
-                             StreamBuilder() << BindShader{.handle = obj(1), .stage = ShaderStage::fragment})), 9, 1,
-                "shader 1 is a vertex shader");
+                             StreamBuilder()
+                                << BindShader{.handle = obj(1), .stage = ShaderStage::fragment})),
+                9, 1, "shader 1 is a vertex shader");
 
    // Too many outputs, and fewer dwords than its outputs ask for.
    StreamBuilder outputs = shader(1, 4, false, ended);
@@ -287,14 +327,17 @@ TEST(Validator, Resources)
    Validator validator({.resources = true});
    validator.add_resource(res(1), true);
    EXPECT_FALSE(validator.submit(StreamBuilder() << SetUniformBuffer{.resource = res(1)}));
-   expect_fault(validator.submit(StreamBuilder() << SetUniformBuffer{.resource = res(2)}), 5, 0, "resource 2 is not there");
+   expect_fault(validator.submit(StreamBuilder() << SetUniformBuffer{.resource = res(2)}), 5, 0,
+                "resource 2 is not there");
    validator.remove_resource(res(1));
-   expect_fault(validator.submit(StreamBuilder() << SetUniformBuffer{.resource = res(1)}), 5, 0, "resource 1 is not there");
+   expect_fault(validator.submit(StreamBuilder() << SetUniformBuffer{.resource = res(1)}), 5, 0,
+                "resource 1 is not there");
 }
 
 TEST(Validator, BufferViews)
 {
-   const CreateBufferSamplerView view{.handle = obj(1), .resource = res(1), .format = Format::R32_FLOAT, .last_element = 0xfffff};
+   const CreateBufferSamplerView view{
+      .handle = obj(1), .resource = res(1), .format = Format::R32_FLOAT, .last_element = 0xfffff};
    // Nobody knows what the resource is: let it pass.
    EXPECT_FALSE(submit(StreamBuilder() << view));
    Validator validator;
@@ -310,17 +353,24 @@ TEST(Validator, Capabilities)
 {
    Caps caps;
    const ValidatorOptions options{.caps = &caps};
-   expect_fault(submit(StreamBuilder() << Nop{} << LaunchGrid{}, options), 1, 1, "LAUNCH_GRID: the host lacks compute_shader");
-   expect_fault(submit(StreamBuilder() << SetTessState{}, options), 0, 0, "lacks has_tessellation_shaders");
+   expect_fault(submit(StreamBuilder() << Nop{} << LaunchGrid{}, options), 1, 1,
+                "LAUNCH_GRID: the host lacks compute_shader");
+   expect_fault(submit(StreamBuilder() << SetTessState{}, options), 0, 0,
+                "lacks has_tessellation_shaders");
    expect_fault(submit(StreamBuilder() << BeginFrame{}, options), 0, 0, "lacks num_video_caps");
-   expect_fault(submit(StreamBuilder() << CreateMsaaSurface{.handle = obj(1), .resource = res(1)}, options), 0, 0,
-                "lacks implicit_msaa");
-   expect_fault(submit(StreamBuilder() << CreateSamplerView{.handle = obj(1), .resource = res(1), .target = 2}, options), 3, 0,
-                "lacks texture_view");
+   expect_fault(
+      submit(StreamBuilder() << CreateMsaaSurface{.handle = obj(1), .resource = res(1)}, options),
+      0, 0, "lacks implicit_msaa");
+   expect_fault(submit(StreamBuilder()
+                          << CreateSamplerView{.handle = obj(1), .resource = res(1), .target = 2},
+                       options),
+                3, 0, "lacks texture_view");
    caps.capability_bits = cap::compute_shader | cap::copy_transfer | cap::texture_view;
    EXPECT_FALSE(submit(StreamBuilder() << LaunchGrid{}, options));
-   const CopyTransfer3d copy{.resource = res(1), .staging_resource = res(2), .synchronized = true, .read_from_host = true};
-   expect_fault(submit(StreamBuilder() << copy, options), 14, 0, "lacks copy_transfer_both_directions");
+   const CopyTransfer3d copy{
+      .resource = res(1), .staging_resource = res(2), .synchronized = true, .read_from_host = true};
+   expect_fault(submit(StreamBuilder() << copy, options), 14, 0,
+                "lacks copy_transfer_both_directions");
    caps.capability_bits_v2 = cap2::copy_transfer_both_directions;
    EXPECT_FALSE(submit(StreamBuilder() << copy, options));
 }
@@ -328,10 +378,13 @@ TEST(Validator, Capabilities)
 TEST(Validator, RemembersNoMoreThanItMay)
 {
    const ValidatorOptions options{.max_objects = 2, .max_sub_contexts = 2};
-   expect_fault(submit(StreamBuilder() << CreateDsa{.handle = obj(1)} << CreateDsa{.handle = obj(2)} << CreateDsa{.handle = obj(3)},
-                       options), 13, 2, "more than 2 objects");
-   expect_fault(submit(StreamBuilder() << CreateSubCtx{.sub_ctx = 1} << CreateSubCtx{.sub_ctx = 2}, options), 3, 1,
-                "more than 2 sub-contexts");
+   expect_fault(submit(StreamBuilder() << CreateDsa{.handle = obj(1)} << CreateDsa{.handle = obj(2)}
+                                       << CreateDsa{.handle = obj(3)},
+                       options),
+                13, 2, "more than 2 objects");
+   expect_fault(
+      submit(StreamBuilder() << CreateSubCtx{.sub_ctx = 1} << CreateSubCtx{.sub_ctx = 2}, options),
+      3, 1, "more than 2 sub-contexts");
 }
 
 } // namespace

@@ -10,8 +10,7 @@ namespace virgl::proto::vtest {
 namespace {
 
 template <typename Request>
-std::vector<uint32_t>
-encode(const Request &request)
+std::vector<uint32_t> encode(const Request &request)
 {
    std::vector<uint32_t> words(request.written_dwords() + 1, 0xdeadbeef);
    EXPECT_EQ(request.write(words.data()), words.data() + request.written_dwords());
@@ -27,7 +26,8 @@ TEST(Vtest, UnitsOfLengths)
    // A stream is counted in dwords.
    EXPECT_EQ(encode(SubmitCmd{.stream_dwords = 100}), (std::vector<uint32_t>{100, 6}));
    // Data to put counts as dwords, rounded up, while its own field has the bytes.
-   const std::vector<uint32_t> put = encode(TransferPut{.resource = ResourceHandle(3), .data_size = 5});
+   const std::vector<uint32_t> put =
+      encode(TransferPut{.resource = ResourceHandle(3), .data_size = 5});
    EXPECT_EQ(put[0], 11u + 2);
    EXPECT_EQ(put[1], 5u);
    EXPECT_EQ(put[12], 5u);
@@ -39,9 +39,14 @@ TEST(Vtest, UnitsOfLengths)
 
 TEST(Vtest, Requests)
 {
-   EXPECT_EQ(encode(TransferPut2{.resource = ResourceHandle(1), .level = 2, .box = {3, 4, 5, 6, 7, 8}, .data_size = 0, .offset = 10}),
+   EXPECT_EQ(encode(TransferPut2{.resource = ResourceHandle(1),
+                                 .level = 2,
+                                 .box = {3, 4, 5, 6, 7, 8},
+                                 .data_size = 0,
+                                 .offset = 10}),
              (std::vector<uint32_t>{10, 14, 1, 2, 3, 4, 5, 6, 7, 8, 0, 10}));
-   EXPECT_EQ(encode(ResourceCreateBlob{.type = 2, .flags = 1, .size = 0x100000002, .blob_id = 0x300000004}),
+   EXPECT_EQ(encode(ResourceCreateBlob{
+                .type = 2, .flags = 1, .size = 0x100000002, .blob_id = 0x300000004}),
              (std::vector<uint32_t>{6, 18, 2, 1, 2, 1, 4, 3}));
    const SyncPoint syncs[] = {{.id = 7, .value = 0x500000006}};
    EXPECT_EQ(encode(SyncWait{.flags = sync_wait_any, .timeout = 100, .syncs = syncs}),

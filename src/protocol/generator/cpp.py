@@ -13,7 +13,8 @@ class Cpp:
 
     # -- members --------------------------------------------------------------------------------
     def default(self, ctype):
-        return {'bool': 'false', 'float': '0.0f', 'double': '0.0', 'uint32_t': '0', 'int32_t': '0', 'uint64_t': '0',
+        return {'bool': 'false', 'float': '0.0f', 'double': '0.0',
+                'uint32_t': '0', 'int32_t': '0', 'uint64_t': '0',
                 'ResourceHandle': 'ResourceHandle::none', 'ObjectHandle': 'ObjectHandle::none',
                 'Format': 'Format::NONE'}.get(ctype)
 
@@ -31,7 +32,7 @@ class Cpp:
         out = []
         head = group.spec.get('header_object')
         if head:
-            out.append(self.member('ObjectType', head['name'], {}).replace('{}', ' = ObjectType::null'))
+            out.append(f'ObjectType {head["name"]} = ObjectType::null;')
         for i in group.items:
             if i.kind == 'packed':
                 out += [self.member(self.m.ctype(b.type), b.name, b.spec) for b in i.bits]
@@ -57,7 +58,8 @@ class Cpp:
             elif i.kind == 'stream_output':
                 s = i.spec
                 out.append(self.member('uint32_t', s['local_memory']['name'], s['local_memory']))
-                out.append(self.member('std::array<uint32_t, 4>', s['strides']['name'], s['strides']))
+                out.append(self.member('std::array<uint32_t, 4>', s['strides']['name'],
+                                       s['strides']))
                 out.append(self.member(f'std::span<const {i.group.name}>', i.name, s['outputs']))
         return out
 
@@ -83,13 +85,15 @@ class Cpp:
 
     @staticmethod
     def present(optionals, item):
-        """A later part cannot stand without the earlier ones, which are then written as defaults."""
+        """A later part cannot stand without the earlier ones, then written as defaults."""
         later = optionals[optionals.index(item):]
         return ' || '.join(f'{o.name}.has_value()' for o in later)
 
     # -- stores ---------------------------------------------------------------------------------
     def raw(self, type_name, expr):
-        return f'std::bit_cast<uint32_t>({expr})' if type_name == 'f32' else f'uint32_t({expr})' if type_name != 'u32' else expr
+        if type_name == 'f32':
+            return f'std::bit_cast<uint32_t>({expr})'
+        return expr if type_name == 'u32' else f'uint32_t({expr})'
 
     def store(self, type_name, at, expr):
         if type_name in ('f64', 'u64'):
@@ -119,7 +123,9 @@ class Cpp:
             elif i.kind in ('array', 'struct_array'):
                 step = self.m.element_dwords(i)
                 for n in range(i.dims[0]):
-                    subs = [f'[{n}]'] if len(i.dims) == 1 else [f'[{n}][{k}]' for k in range(i.dims[1])]
+                    subs = [f'[{n}]']
+                    if len(i.dims) == 2:
+                        subs = [f'[{n}][{k}]' for k in range(i.dims[1])]
                     for k, s in enumerate(subs):
                         pos = at + (n * len(subs) + k) * step
                         if i.group:
@@ -150,10 +156,12 @@ class Cpp:
             elif i.kind == 'padding':
                 out += [f'for (uint32_t i = 0; i < {i.name}; i++)', '   *to++ = 0;']
             elif i.kind == 'optional':
-                out += [f'if ({self.present(optionals, i)})', f'   to = {i.name}.value_or({i.group.name}{{}}).write(to);']
+                out += [f'if ({self.present(optionals, i)})',
+                        f'   to = {i.name}.value_or({i.group.name}{{}}).write(to);']
             elif i.kind == 'stream_output':
                 s = i.spec
-                out += [f'*to++ = stage == ShaderStage::compute ? {s["local_memory"]["name"]} : uint32_t({i.name}.size());',
+                out += [f'*to++ = stage == ShaderStage::compute ? {s["local_memory"]["name"]}',
+                        f'                                      : uint32_t({i.name}.size());',
                         'if (writes_stream_output()) {',
                         f'   for (const uint32_t stride : {s["strides"]["name"]})',
                         '      *to++ = stride;',

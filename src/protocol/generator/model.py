@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Loads the descriptions and lays them out.
 
-Everything the templates need is worked out here, once: C++ types, dword positions, sizes. A mistake in
-a description (an unknown type, bits that overlap, two commands of one number) ends the build here.
+Everything the templates need is worked out here, once: C++ types, dword positions, sizes. A mistake
+in a description (an unknown type, bits that overlap, two commands of one number) ends the build here.
 """
 import pathlib
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ SCALARS = {  # name in the description: (C++ type, dwords)
     'object': ('ObjectHandle', 1),
     'format': ('Format', 1),
 }
+TAILS = {'span', 'text', 'bytes', 'dwords', 'padding', 'optional', 'stream_output'}
 KEYWORDS = {'and', 'or', 'xor', 'not', 'union', 'struct', 'default'}
 
 
@@ -33,8 +34,11 @@ def camel(name):
 
 @dataclass
 class Item:
-    """One thing on the wire, in order. `offset` counts dwords from the start of the enclosing group."""
-    kind: str  # scalar packed array struct struct_array count byte_count span text bytes dwords padding optional stream_output
+    """One thing on the wire, in order. `offset` counts dwords from the start of the group.
+
+    Kinds are scalar, packed, array, struct, struct_array, count, byte_count and those of TAILS.
+    """
+    kind: str
     offset: int
     dwords: int  # of the fixed part; 0 for tails
     name: str = None
@@ -46,7 +50,7 @@ class Item:
 
     @property
     def tail(self):
-        return self.kind in ('span', 'text', 'bytes', 'dwords', 'padding', 'optional', 'stream_output')
+        return self.kind in TAILS
 
 
 @dataclass
@@ -145,11 +149,13 @@ class Model:
 
     # -- checks ---------------------------------------------------------------------------------
     def _check_numbers(self):
-        for what, entries in (('commands', self.commands), ('objects', self.objects), ('requests', self.vtest['requests'])):
+        for what, entries in (('commands', self.commands), ('objects', self.objects),
+                              ('requests', self.vtest['requests'])):
             first = 0 if what == 'commands' else 1
             for i, e in enumerate(entries):
                 if e['number'] != i + first:
-                    raise DescriptionError(f'{what}: {e["name"]} has number {e["number"]}, expected {i + first}')
+                    raise DescriptionError(f'{what}: {e["name"]} has number {e["number"]}, '
+                                           f'expected {i + first}')
         by_number = {}
         for name, (number, _) in self.formats.items():
             if number in by_number:
@@ -191,7 +197,8 @@ class Model:
                 seen_tail = item.name or item.kind
             items.append(item)
             offset += item.dwords if not item.tail else 0
-        return kind(name=name, doc=spec.get('doc', ''), items=items, spec=spec, since=spec.get('since'), **more)
+        return kind(name=name, doc=spec.get('doc', ''), items=items, spec=spec,
+                    since=spec.get('since'), **more)
 
     def _item(self, f, offset, where):
         if 'packed' in f:
@@ -199,7 +206,8 @@ class Model:
             for b in f['packed']:
                 shift = b.get('bit', b.get('shift'))
                 width = 1 if 'bit' in b else b['width']
-                bit = Bits(b['name'], b.get('type', 'bool' if 'bit' in b else 'u32'), shift, width, b)
+                type_name = b.get('type', 'bool' if 'bit' in b else 'u32')
+                bit = Bits(b['name'], type_name, shift, width, b)
                 self._scalar(bit.type, where)
                 self._check_sets(b, where)
                 if used & bit.mask:
@@ -212,7 +220,8 @@ class Model:
             self.parts.append(group)
             return Item('optional', offset, 0, name=f['optional'], spec=f, group=group)
         if 'stream_output' in f:
-            return Item('stream_output', offset, 0, name='stream_outputs', spec=f, group=self.structs[f['outputs']['type']])
+            return Item('stream_output', offset, 0, name='stream_outputs', spec=f,
+                        group=self.structs[f['outputs']['type']])
         kind = f['type']
         if kind in ('count', 'byte_count'):
             return Item(kind, offset, 1, name=f['count_of'], spec=f)
@@ -230,19 +239,22 @@ class Model:
             count = 1
             for d in f['array']:
                 count *= d
-            return Item('struct_array' if group else 'array', offset, count * dwords, name=f['name'], type=kind,
-                        spec=f, dims=f['array'], group=group)
-        return Item('struct' if group else 'scalar', offset, dwords, name=f['name'], type=kind, spec=f, group=group)
+            return Item('struct_array' if group else 'array', offset, count * dwords,
+                        name=f['name'], type=kind, spec=f, dims=f['array'], group=group)
+        return Item('struct' if group else 'scalar', offset, dwords, name=f['name'], type=kind,
+                    spec=f, group=group)
 
     def _packet(self, spec, command, obj):
-        return self._group(spec['packet'], spec, Packet, opcode=command['name'], number=command['number'],
-                           object=obj['name'] if obj else None, object_number=obj['number'] if obj else 0,
+        return self._group(spec['packet'], spec, Packet,
+                           opcode=command['name'], number=command['number'],
+                           object=obj['name'] if obj else None,
+                           object_number=obj['number'] if obj else 0,
                            variant=spec.get('variant'))
 
     def reply(self, spec):
         return self._group(camel(spec['name']) + 'Reply', {'fields': spec['reply']})
 
-    # -- what several templates ask -----------------------------------------------------------------
+    # -- what several templates ask -----------------------------------------------------------
     def element_dwords(self, item):
         return item.group.dwords if item.group else self._scalar(item.type, item.name)[1]
 
@@ -257,7 +269,8 @@ class Model:
                 out += self.flat_fields(i.group, at, f'{prefix}{i.name}.')
             elif i.kind == 'struct_array':
                 for n in range(i.dims[0]):
-                    out += self.flat_fields(i.group, at + n * i.group.dwords, f'{prefix}{i.name}[{n}].')
+                    out += self.flat_fields(i.group, at + n * i.group.dwords,
+                                            f'{prefix}{i.name}[{n}].')
             elif i.kind == 'array':
                 count = 1
                 for d in i.dims:

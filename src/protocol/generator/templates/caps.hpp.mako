@@ -27,8 +27,7 @@ struct FormatMask {
 
 /// Whether the host has the format for the use the mask stands for. What formats.yaml says of the numbers
 /// that 22.3 gave twice makes the 25.0 number the one to look at, whatever the host's age.
-constexpr bool
-supports(const FormatMask &mask, Format format)
+constexpr bool supports(const FormatMask &mask, Format format)
 {
    return format != Format::NONE && mask.test(uint32_t(format));
 }

@@ -7,8 +7,7 @@ namespace virgl::proto {
 namespace {
 % for g in list(m.structs.values()) + m.parts:
 
-[[maybe_unused]] void
-read(const uint32_t *src, ${g.name} &out)
+[[maybe_unused]] void read(const uint32_t *src, ${g.name} &out)
 {
 % for line in c.loads(g, 'out'):
    ${line}
@@ -16,8 +15,7 @@ read(const uint32_t *src, ${g.name} &out)
 }
 % endfor
 
-[[maybe_unused]] std::string_view
-text_at(std::span<const uint32_t> payload, uint32_t dword, uint32_t bytes)
+[[maybe_unused]] std::string_view text_at(std::span<const uint32_t> payload, uint32_t dword, uint32_t bytes)
 {
    return {reinterpret_cast<const char *>(payload.data() + dword), bytes};
 }
@@ -29,8 +27,7 @@ text_at(std::span<const uint32_t> payload, uint32_t dword, uint32_t bytes)
     object_arg = f'ObjectType::{p.object}' if p.object else 'command.object'
     buffer_arg = ', true' if p.variant == 'buffer' else ''
 %>
-DecodeResult
-decode(const Command &command, [[maybe_unused]] Arena &arena, ${p.name} &out)
+DecodeResult decode(const Command &command, [[maybe_unused]] Arena &arena, ${p.name} &out)
 {
    if (command.opcode != out.opcode${' || command.object != out.object' if p.object else ''})
       return {"another command", 0};

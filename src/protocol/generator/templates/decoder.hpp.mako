@@ -20,8 +20,7 @@ DecodeResult decode(const Command &command, Arena &arena, ${p.name} &out);
 namespace detail {
 
 template <typename Packet, typename Visitor>
-DecodeResult
-decode_and_visit(const Command &command, Arena &arena, Visitor &visitor)
+DecodeResult decode_and_visit(const Command &command, Arena &arena, Visitor &visitor)
 {
    Packet packet;
    const DecodeResult result = decode(command, arena, packet);
@@ -35,8 +34,7 @@ decode_and_visit(const Command &command, Arena &arena, Visitor &visitor)
 /// Decodes a command and calls visitor(packet) with it. Sampler views and surfaces of buffers are laid out
 /// differently and nothing in the stream tells: is_buffer(ResourceHandle) does.
 template <typename Visitor, typename IsBuffer>
-DecodeResult
-visit(const Command &command, Arena &arena, Visitor &&visitor, IsBuffer &&is_buffer)
+DecodeResult visit(const Command &command, Arena &arena, Visitor &&visitor, IsBuffer &&is_buffer)
 {
    switch (command.opcode) {
 % for x in m.commands:
@@ -67,8 +65,7 @@ visit(const Command &command, Arena &arena, Visitor &&visitor, IsBuffer &&is_buf
 }
 
 template <typename Visitor>
-DecodeResult
-visit(const Command &command, Arena &arena, Visitor &&visitor)
+DecodeResult visit(const Command &command, Arena &arena, Visitor &&visitor)
 {
    return visit(command, arena, visitor, [](ResourceHandle) { return false; });
 }

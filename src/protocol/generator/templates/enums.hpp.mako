@@ -72,8 +72,7 @@ constexpr uint32_t ${name} = 1u << ${v[0]};${' // ' + v[2] if len(v) > 2 else ''
 % endfor
 
 /// The first dword of a command: number, object type, dwords of payload.
-constexpr uint32_t
-command_header(Ccmd command, ObjectType object, uint32_t payload_dwords)
+constexpr uint32_t command_header(Ccmd command, ObjectType object, uint32_t payload_dwords)
 {
    return uint32_t(command) | uint32_t(object) << 8 | payload_dwords << 16;
 }

@@ -4,8 +4,7 @@
 
 namespace virgl::proto {
 
-const char *
-name_of(Ccmd command)
+const char *name_of(Ccmd command)
 {
    switch (command) {
 % for x in m.commands:
@@ -15,8 +14,7 @@ name_of(Ccmd command)
    return "?";
 }
 
-const char *
-name_of(ObjectType type)
+const char *name_of(ObjectType type)
 {
    switch (type) {
    case ObjectType::null: return "null";
@@ -28,8 +26,7 @@ name_of(ObjectType type)
 }
 % for e in m.enums.values():
 
-const char *
-name_of(${e['name']} value)
+const char *name_of(${e['name']} value)
 {
    switch (value) {
 % for name in e['values']:
@@ -40,8 +37,7 @@ name_of(${e['name']} value)
 }
 % endfor
 
-const char *
-name_of(Format format)
+const char *name_of(Format format)
 {
    switch (format) {
 % for name in m.formats:
@@ -51,8 +47,7 @@ name_of(Format format)
    return "?";
 }
 
-std::optional<uint32_t>
-legacy_number(Format format)
+std::optional<uint32_t> legacy_number(Format format)
 {
    switch (format) {
    // Renumbered since.
@@ -72,8 +67,7 @@ legacy_number(Format format)
    }
 }
 
-bool
-was_renumbered(Format format)
+bool was_renumbered(Format format)
 {
    const std::optional<uint32_t> legacy = legacy_number(format);
    return legacy && *legacy != uint32_t(format);

@@ -16,8 +16,7 @@
 namespace virgl::proto {
 
 /// Layers of a texture in ShaderImage::layer_offset.
-constexpr uint32_t
-pack_layers(uint32_t first, uint32_t last)
+constexpr uint32_t pack_layers(uint32_t first, uint32_t last)
 {
    return (first & 0xffffu) | last << 16;
 }

@@ -44,15 +44,13 @@ inline constexpr auto pipe_of_wire = [] {
 } // namespace detail
 
 /// Format::NONE where the protocol has no number for the format.
-constexpr Format
-from_pipe(enum pipe_format format)
+constexpr Format from_pipe(enum pipe_format format)
 {
    return uint32_t(format) < detail::wire_of_pipe.size() ? detail::wire_of_pipe[format] : Format::NONE;
 }
 
 /// PIPE_FORMAT_NONE where this Gallium does not have the format.
-constexpr enum pipe_format
-to_pipe(Format format)
+constexpr enum pipe_format to_pipe(Format format)
 {
    return uint32_t(format) < num_formats ? detail::pipe_of_wire[uint32_t(format)] : PIPE_FORMAT_NONE;
 }

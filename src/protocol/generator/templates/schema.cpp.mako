@@ -121,14 +121,12 @@ const PacketDesc packets[] = {
 
 } // namespace
 
-std::span<const PacketDesc>
-all_packets()
+std::span<const PacketDesc> all_packets()
 {
    return packets;
 }
 
-const PacketDesc *
-find_packet(Ccmd opcode, ObjectType object, [[maybe_unused]] bool buffer)
+const PacketDesc *find_packet(Ccmd opcode, ObjectType object, [[maybe_unused]] bool buffer)
 {
    switch (opcode) {
 % for x in m.commands:
@@ -152,8 +150,7 @@ find_packet(Ccmd opcode, ObjectType object, [[maybe_unused]] bool buffer)
    return nullptr;
 }
 
-bool
-is_format(uint32_t number)
+bool is_format(uint32_t number)
 {
    static constexpr uint32_t known[] = {
 <%
