@@ -260,7 +260,7 @@ struct Context {
    std::vector<Retired> retired;
    std::atomic<bool> has_retired{false};
 
-   explicit Context(Screen &s) : base{}, screen(s), batch(*s.ws, s.observer.get()), staging(*s.ws) {}
+   explicit Context(Screen &s) : base{}, screen(s), batch(*s.ws, s.observer.get()), staging(*s.ws, *this) {}
 
    static Context &from(pipe_context *c) { return *reinterpret_cast<Context *>(c); }
 

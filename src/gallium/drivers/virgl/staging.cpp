@@ -1,7 +1,54 @@
 // SPDX-License-Identifier: MIT
 #include "staging.hpp"
 
+#include <algorithm>
+
+#include "context.hpp"
+
 namespace virgl {
+
+bool StagingPool::is_free(const Bo &chunk) const
+{
+   // Shared: a slice of it is still being written, by a mapping that is not unmapped.
+   return !chunk.shared() && chunk.recording_batches.load(std::memory_order_acquire) == 0 &&
+          !ws_.is_busy(chunk);
+}
+
+// Makes an old chunk of a fitting size the current one.
+bool StagingPool::take_used(uint32_t size)
+{
+   for (auto it = filled_.begin(); it != filled_.end(); ++it) {
+      const uint32_t bytes = (*it)->size();
+      // A small upload in a huge chunk would keep it from its like.
+      if (bytes < size || bytes / 4 > std::max(size, chunk_bytes) || !is_free(**it))
+         continue;
+      chunk_ = std::move(*it);
+      filled_.erase(it);
+      filled_bytes_ -= bytes;
+      used_ = 0;
+      return true;
+   }
+   return false;
+}
+
+// Waits for the oldest chunks until another `size` bytes may be on their way.
+void StagingPool::make_space(uint32_t size)
+{
+   while (!filled_.empty() && filled_bytes_ + size > in_flight_bytes) {
+      BoRef oldest = std::move(filled_.front());
+      filled_.pop_front();
+      filled_bytes_ -= oldest->size();
+      if (oldest->recording_batches.load(std::memory_order_acquire) != 0)
+         ctx_.submit();
+      ws_.wait_idle(*oldest, UINT64_MAX);
+      const bool fits = oldest->size() >= size;
+      if (fits && is_free(*oldest)) { // it is what take_used() will find
+         filled_bytes_ += oldest->size();
+         filled_.push_front(std::move(oldest));
+         return;
+      }
+   }
+}
 
 BoRef StagingPool::new_chunk(uint32_t size)
 {
@@ -10,25 +57,29 @@ BoRef StagingPool::new_chunk(uint32_t size)
    ResourceDesc desc;
    desc.format = proto::Format::R8_UNORM;
    desc.bind = proto::bind::staging;
-   desc.width = size;
-   desc.size = size;
+   desc.width = desc.size = (size + chunk_bytes - 1) / chunk_bytes * chunk_bytes;
    return ws_.create_resource(desc);
 }
 
 StagingSlice StagingPool::allocate(uint32_t size)
 {
    StagingSlice slice;
-   // What is large gets its own memory: it would only cut short a chunk that small uploads share.
-   if (size > chunk_bytes / 4) {
-      const uint32_t rounded = size + (64 * 1024 - 1) & ~uint32_t(64 * 1024 - 1);
-      slice.bo = new_chunk(rounded);
-      slice.map = slice.bo ? slice.bo->map() : nullptr;
+   if (size > UINT32_MAX - chunk_bytes)
       return slice;
-   }
    const uint32_t aligned = (size + 63) & ~63u;
-   if (!chunk_ || used_ + aligned > chunk_bytes) {
-      chunk_ = new_chunk(chunk_bytes);
-      used_ = 0;
+   if (!chunk_ || used_ + aligned > chunk_->size()) {
+      if (chunk_) {
+         filled_bytes_ += chunk_->size();
+         filled_.push_back(std::move(chunk_));
+         chunk_ = {};
+      }
+      if (!take_used(aligned)) {
+         make_space(aligned);
+         if (!take_used(aligned)) {
+            chunk_ = new_chunk(aligned);
+            used_ = 0;
+         }
+      }
       if (!chunk_ || !chunk_->map()) {
          chunk_ = {};
          return slice;

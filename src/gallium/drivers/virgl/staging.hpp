@@ -4,10 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 
 #include "gallium/winsys/virgl/winsys.hpp"
 
 namespace virgl {
+
+struct Context;
 
 struct StagingSlice {
    BoRef bo;
@@ -17,24 +20,33 @@ struct StagingSlice {
    explicit operator bool() const { return map != nullptr; }
 };
 
-// Hands out memory front to back from one chunk after the other. A chunk is never written twice: it
-// goes back to the winsys' cache with its last slice, which reuses it once the host is done.
-// One per context; not thread-safe.
+// Hands out memory front to back from one chunk after the other and takes a chunk again when the
+// host has copied all of it: memory that was written before needs no page faults, neither here nor in
+// the host. One per context; not thread-safe.
 class StagingPool {
 public:
-   explicit StagingPool(Winsys &ws) : ws_(ws) {}
+   StagingPool(Winsys &ws, Context &ctx) : ws_(ws), ctx_(ctx) {}
 
-   // `size` bytes at a multiple of 64; an empty slice when no memory is to be had.
+   // `size` bytes at a multiple of 64; an empty slice when no memory is to be had. May submit the
+   // context's batch and wait for the host where too much is on its way.
    StagingSlice allocate(uint32_t size);
 
 private:
    static constexpr uint32_t chunk_bytes = 1024 * 1024;
+   // Bytes on their way to the host before an upload waits for an earlier one.
+   static constexpr uint64_t in_flight_bytes = 16 * 1024 * 1024;
 
+   bool is_free(const Bo &chunk) const;
+   bool take_used(uint32_t size);
+   void make_space(uint32_t size);
    BoRef new_chunk(uint32_t size);
 
    Winsys &ws_;
-   BoRef chunk_;
+   Context &ctx_;
+   BoRef chunk_; // the one being filled
    uint32_t used_ = 0;
+   std::deque<BoRef> filled_; // oldest first
+   uint64_t filled_bytes_ = 0;
 };
 
 } // namespace virgl

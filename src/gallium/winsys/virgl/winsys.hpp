@@ -5,9 +5,9 @@
 // The driver includes this header and nothing of an implementation.
 //
 // Thread-safety: every member function of Winsys and Bo may be called from any thread at any time.
-// Errors: once the host is gone or has answered nonsense the winsys is *lost*: it prints one line on
-// stderr, `lost()` answers true for ever, every wait returns at once as if done, and every other call
-// fails harmlessly. No call blocks for ever on a host that died.
+// Errors: once the host is gone or has answered nonsense the winsys is *lost*: it prints one line
+// on stderr, `lost()` answers true for ever, every wait returns at once as if done, and every other
+// call fails harmlessly. No call blocks for ever on a host that died.
 #pragma once
 
 #include <atomic>
@@ -83,6 +83,9 @@ public:
    // could not be mapped. The first call on a new resource may have to wait until the host has come
    // to its creation (a winsys may create without waiting), so do not map what is not accessed.
    inline std::byte *map() const;
+
+   // Whether anybody but the one who asks holds a reference.
+   bool shared() const { return refs_.load(std::memory_order_acquire) > 1; }
 
    // The submission or transfer (Winsys's numbers) that last used it; 0 = none.
    uint64_t last_use() const { return last_use_.load(std::memory_order_acquire); }
@@ -166,8 +169,8 @@ public:
 
 // What this winsys and its host can do beyond the basic set.
 struct WinsysFeatures {
-   // Guest memory is shared with the host, so TRANSFER3D and COPY_TRANSFER3D may stand in the stream
-   // (vtest from protocol version 2 on, every virtio-gpu kernel).
+   // Guest memory is shared with the host, so TRANSFER3D and COPY_TRANSFER3D may stand in the
+   // stream (vtest from protocol version 2 on, every virtio-gpu kernel).
    bool encoded_transfers = false;
    // Submissions take and give sync-file descriptors.
    bool fence_fds = false;
@@ -188,8 +191,8 @@ public:
    virtual BoRef create_resource(const ResourceDesc &desc) = 0;
 
    // Moves a region between guest memory and host storage, in order with earlier submissions. The
-   // guest memory may be reused (to_host) or read (from_host) only after wait_idle() on the resource.
-   // A transfer takes a number of the same row as submissions. False: refused or lost.
+   // guest memory may be reused (to_host) or read (from_host) only after wait_idle() on the
+   // resource. A transfer takes a number of the same row as submissions. False: refused or lost.
    virtual bool transfer_to_host(Bo &bo, uint32_t level, const Box &box,
                                  const MemoryLayout &layout) = 0;
    virtual bool transfer_from_host(Bo &bo, uint32_t level, const Box &box,
@@ -224,11 +227,11 @@ public:
    // Waits until no submission or transfer uses the resource's *guest memory*. That can be earlier
    // than the end of the submission: a host that has executed a transfer of its stream is done with
    // the memory even while its GPU works on. Guest memory which the host writes when its GPU gets
-   // there (query results: resources with the bind flag `custom` or `query_buffer`) is idle only when
-   // the submission is complete.
+   // there (query results: resources with the bind flag `custom` or `query_buffer`) is idle only
+   // when the submission is complete.
    virtual bool wait_idle(Bo &bo, uint64_t timeout_ns) = 0;
-   // One round trip that lets the host attend to what it does only between messages (collecting query
-   // results). False when lost.
+   // One round trip that lets the host attend to what it does only between messages (collecting
+   // query results). False when lost.
    virtual bool poll_host() { return !lost(); }
    // Whether a submission or transfer may still use it: no system call, may err towards busy.
    virtual bool is_busy(const Bo &bo) const = 0;
