@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A vtest server in a thread, for tests: it keeps the bytes of resources, runs no commands, records what
-// it is told, and misbehaves on demand.
+// A vtest server in a thread, for tests: it keeps the bytes of resources, runs no commands, records
+// what it is told, and misbehaves on demand.
 //
-// It reads messages by the numbers of vtest_protocol.h, on purpose without src/protocol: what the winsys
-// writes with the generated code is held against a second reading here.
+// It reads messages by the numbers of vtest_protocol.h, on purpose without src/protocol: what the
+// winsys writes with the generated code is held against a second reading here.
 #pragma once
 
 #include <atomic>

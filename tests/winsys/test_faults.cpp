@@ -238,7 +238,9 @@ TEST(FaultsOfMemory, DescriptorOfSomethingElse)
    FakeOptions o;
    FakeVtestServer *self = nullptr;
    // A byte that nobody sent a descriptor with.
-   o.instead = [&](const Message &m) { return m.command == resource_create2 && self->send("x", 1); };
+   o.instead = [&](const Message &m) {
+      return m.command == resource_create2 && self->send("x", 1);
+   };
    FakeVtestServer server(o);
    self = &server;
    auto ws = vtest::connect_fd(server.connect(), test_options());
@@ -317,8 +319,8 @@ TEST(Lost, AServerThatReadsNoMoreIsGivenUp)
    expect_one_line(err.take(), "does not answer");
 }
 
-// Both sides with full sockets: the client sends a large stream while the server cannot get rid of its
-// answers.
+// Both sides with full sockets: the client sends a large stream while the server cannot get rid of
+// its answers.
 TEST(Lost, NoDeadlockOverFullSockets)
 {
    FakeOptions o;

@@ -114,6 +114,7 @@ TEST(Submissions, MemoryIsIdleBeforeTheSubmissionIsComplete)
    EXPECT_TRUE(p.ws->is_busy(*texture));
    ASSERT_TRUE(p.ws->wait_idle(*texture, UINT64_MAX));
    EXPECT_FALSE(p.ws->is_busy(*texture));
+   EXPECT_TRUE(p.ws->known_executed(n));
    EXPECT_FALSE(p.ws->known_complete(n));
    // Results of queries come when the GPU has them.
    EXPECT_TRUE(p.ws->is_busy(*query));
@@ -146,6 +147,19 @@ TEST(Submissions, QuestionsTravelAlongNowAndThen)
    EXPECT_FALSE(p.ws->is_busy(*bo));
    EXPECT_GE(p.server.count(resource_busy_wait), 1u);
    EXPECT_LE(p.server.count(resource_busy_wait), 6u);
+}
+
+TEST(Submissions, EveryPollIsARoundTrip)
+{
+   Pair p;
+   p.ws->wait_submission(p.ws->submit({}, {}, -1, nullptr), UINT64_MAX);
+   p.server.clear();
+   for (int i = 0; i < 5; i++)
+      EXPECT_TRUE(p.ws->poll_host());
+   EXPECT_EQ(p.server.count(resource_busy_wait), 5u);
+   StderrCapture err;
+   p.ws->declare_lost("enough");
+   EXPECT_FALSE(p.ws->poll_host());
 }
 
 TEST(Submissions, WaitersDoNotStopSenders)

@@ -102,7 +102,8 @@ TEST_P(Threads, Hammer)
    EXPECT_EQ(open_fds(), fds);
 }
 
-// Resources that pass between threads: mapped by one, dropped by another while the answer is on its way.
+// Resources that pass between threads: mapped by one, dropped by another while the answer is on its
+// way.
 TEST_P(Threads, SharedResources)
 {
    Pair p(fake_version(GetParam()), offer(GetParam()));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Keeps released buffers for the next creation of the same description. Buffer replacement (orphaning
-// of vertex and constant buffers) creates and drops thousands of buffers per second; from the cache
-// that costs neither a message nor a mapping.
+// Keeps released buffers for the next creation of the same description. Buffer replacement
+// (orphaning of vertex and constant buffers) creates and drops thousands of buffers per second;
+// from the cache that costs neither a message nor a mapping.
 //
-// The cache owns what is in it until it hands it back: by take(), or as the chain of evicted entries
-// that add() and trim() return, which the caller destroys outside of the cache's lock.
+// The cache owns what is in it until it hands it back: by take(), or as the chain of evicted
+// entries that add() and trim() return, which the caller destroys outside of the cache's lock.
 #pragma once
 
 #include <cstddef>
@@ -61,8 +61,8 @@ public:
    struct Limits {
       size_t bytes = 64u << 20;
       uint64_t age_ns = 1'000'000'000;
-      // How many of the oldest entries of a description are asked whether they are idle. Use ends in
-      // about the order of release, so that the first one nearly always decides.
+      // How many of the oldest entries of a description are asked whether they are idle. Use ends
+      // in about the order of release, so that the first one nearly always decides.
       unsigned probes = 4;
    };
 
@@ -121,8 +121,8 @@ private:
 
    const Limits limits_;
    mutable std::mutex mutex_;
-   // Buckets stay when they run empty: there are few descriptions (size classes times uses), and they
-   // come back. trim() clears them when nothing is cached at all.
+   // Buckets stay when they run empty: there are few descriptions (size classes times uses), and
+   // they come back. trim() clears them when nothing is cached at all.
    std::unordered_map<ResourceDesc, Bucket, Hash> buckets_;
    Entry *oldest_ = nullptr, *newest_ = nullptr;
    size_t bytes_ = 0;

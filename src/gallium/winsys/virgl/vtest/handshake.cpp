@@ -210,8 +210,8 @@ bool Handshake::fetch_caps()
       return r || fail(r);
    }
 
-   // get_caps2 is older than the ping, so that whoever answers one knows the other. Others ignore what
-   // they do not know: then only capset 1 comes back.
+   // get_caps2 is older than the ping, so that whoever answers one knows the other. Others ignore
+   // what they do not know: then only capset 1 comes back.
    out.add(wire::GetCaps2{});
    if (!pinged_)
       out.add(wire::GetCaps{});
@@ -250,8 +250,8 @@ bool Handshake::run(const Options &options, uint32_t max_version)
       result.reason = "the server's capset is empty";
       return false;
    }
-   // Copies between the guest memory of one resource and the storage of another need memory that both
-   // sides see. Where they see it, both directions work (tried on virglrenderer 0.10.4).
+   // Copies between the guest memory of one resource and the storage of another need memory that
+   // both sides see. Where they see it, both directions work (tried on virglrenderer 0.10.4).
    if (session_.version < 2) {
       caps.capability_bits &= ~proto::cap::copy_transfer;
       caps.capability_bits_v2 &= ~proto::cap2::copy_transfer_both_directions;

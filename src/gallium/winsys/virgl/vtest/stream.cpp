@@ -84,8 +84,8 @@ milliseconds Stream::slice() const
 void Stream::set_timeouts(const Timeouts &timeouts)
 {
    timeouts_ = timeouts;
-   // Receiving blocks in the kernel for one slice at a time: a single system call in the usual case,
-   // where poll() first would make it two.
+   // Receiving blocks in the kernel for one slice at a time: a single system call in the usual
+   // case, where poll() first would make it two.
    timeval tv{};
    tv.tv_sec = slice().count() / 1000;
    tv.tv_usec = slice().count() % 1000 * 1000;

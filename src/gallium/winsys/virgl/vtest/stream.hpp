@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A connected stream socket whose every call comes to an end: in success, when the peer hangs up, or
-// when its time is up. Not thread-safe in itself: one sender and one receiver at a time.
+// A connected stream socket whose every call comes to an end: in success, when the peer hangs up,
+// or when its time is up. Not thread-safe in itself: one sender and one receiver at a time.
 #pragma once
 
 #include <chrono>
@@ -41,8 +41,8 @@ protected:
 };
 
 struct Timeouts {
-   // For the first byte of an answer, and for a peer to go on reading: generous, because a host with
-   // a software renderer may be busy for long before it comes to the request.
+   // For the first byte of an answer, and for a peer to go on reading: generous, because a host
+   // with a software renderer may be busy for long before it comes to the request.
    milliseconds busy{60'000};
    // For the rest of an answer that has begun.
    milliseconds rest{5'000};

@@ -2,12 +2,13 @@
 // Transfers and presentation on a vtest host.
 //
 // From version 2 on, transfers move between host storage and shared memory. Their messages have no
-// strides: the host takes the width and height of the level (vtest_transfer_decode_args2 sets both to
-// 0). Before, the data is part of the conversation, rows following each other without gaps as we ask
-// for.
+// strides: the host takes the width and height of the level (vtest_transfer_decode_args2 sets both
+// to 0). Before, the data is part of the conversation, rows following each other without gaps as we
+// ask for.
 //
-// A read-back of several layers is always sent layer by layer: the host reads renderable formats with
-// glReadPixels, which gives it the first layer of the box only (vrend_transfer_send_readpixels).
+// A read-back of several layers is always sent layer by layer: the host reads renderable formats
+// with glReadPixels, which gives it the first layer of the box only
+// (vrend_transfer_send_readpixels).
 #include <climits>
 #include <cstring>
 #include <vector>
@@ -78,8 +79,8 @@ bool VtestWinsys::transfer_shared(Bo &bo, uint32_t level, const Box &box,
    if (layout.offset + region_bytes(desc, box, s.row, s.layer) > desc.size)
       return false;
 
-   // As few messages as the strides of the level allow. Parts are given in texels and layers; only the
-   // very last row of blocks can be shorter than a block.
+   // As few messages as the strides of the level allow. Parts are given in texels and layers; only
+   // the very last row of blocks can be shorter than a block.
    const bool by_row = rows > 1 && s.row != implied.stride;
    const bool by_layer = by_row || (box.depth > 1 && (reads || s.layer != implied.layer_stride));
    const uint32_t layers = by_layer ? box.depth : 1;
@@ -167,7 +168,8 @@ bool VtestWinsys::get_inline(Bo &bo, uint32_t level, const Box &box, std::byte *
    if (bytes * rows > INT_MAX)
       return false;
 
-   // One layer after the other: the rows of one have to stay where they are until its data is there.
+   // One layer after the other: the rows of one have to stay where they are until its data is
+   // there.
    std::vector<iovec> memory;
    for (uint32_t z = 0; z < box.depth; z++) {
       memory.clear();

@@ -15,8 +15,8 @@ namespace virgl::vtest {
 struct Options {
    std::string socket_path;
    // The newest protocol version to offer. Not set: 2, and 3 to servers that refuse to speak 2
-   // (virgl_test_server --multi-clients). 3 is not the first choice because creating a resource then
-   // needs the server's answer before anything can go on: 80-230 us against 2 us.
+   // (virgl_test_server --multi-clients). 3 is not the first choice because creating a resource
+   // then needs the server's answer before anything can go on: 80-230 us against 2 us.
    std::optional<uint32_t> max_version;
    // What the host calls this client in its log.
    std::string client_name = "verglas";
@@ -34,7 +34,8 @@ struct Options {
 
 // Connects and shakes hands. nullptr, after one line on stderr, when that fails.
 std::unique_ptr<Winsys> connect(const Options &options = Options::from_environment());
-// The same on a connected socket, which it takes over. `options.socket_path` is only told to people.
+// The same on a connected socket, which it takes over. `options.socket_path` is only told to
+// people.
 std::unique_ptr<Winsys> connect_fd(int fd, const Options &options);
 
 } // namespace virgl::vtest

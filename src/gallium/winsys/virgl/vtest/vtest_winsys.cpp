@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Connection, answers, submissions and waits. Facts about servers: virglrenderer's vtest_renderer.c.
+// Connection, answers, submissions and waits. Facts about servers: virglrenderer's
+// vtest_renderer.c.
 #include "gallium/winsys/virgl/vtest/vtest_winsys.hpp"
 
 #include <algorithm>
@@ -283,6 +284,11 @@ VtestWinsys::Ticket VtestWinsys::ask(uint64_t number, Answer kind)
    if (last.ticket && last.number >= number && !received(last.ticket))
       return last.ticket;
 
+   return ask_anew(kind);
+}
+
+VtestWinsys::Ticket VtestWinsys::ask_anew(Answer kind)
+{
    Ticket ticket = expect({.answer = kind, .number = issued_});
    if (!ticket)
       return 0;
@@ -292,7 +298,7 @@ VtestWinsys::Ticket VtestWinsys::ask(uint64_t number, Answer kind)
    iovec part{raw.data(), sizeof raw};
    if (!send({&part, 1}))
       return 0;
-   last = {issued_, ticket};
+   (kind == Answer::waited ? last_waited_ : last_idle_) = {issued_, ticket};
    submissions_since_question_ = 0;
    return ticket;
 }
@@ -329,8 +335,8 @@ uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *c
    for (Bo *bo : bos)
       set_last_use(*bo, number);
 
-   // A question that nobody waits for travels with the submission; its answer is taken in when it has
-   // arrived. Only one at a time.
+   // A question that nobody waits for travels with the submission; its answer is taken in when it
+   // has arrived. Only one at a time.
    bool wanted = curious_.load(std::memory_order_relaxed) ||
                  ++submissions_since_question_ >= submissions_per_question;
    bool with_question = wanted && (!last_idle_.ticket || received(last_idle_.ticket));
@@ -381,6 +387,18 @@ bool VtestWinsys::wait_idle(Bo &bo, uint64_t timeout_ns)
    if (written_by_gpu(bo.desc()))
       return wait_submission(number, timeout_ns);
    return wait_until([&] { return known_executed(number); }, number, Answer::idle, timeout_ns);
+}
+
+bool VtestWinsys::poll_host()
+{
+   // The server looks after its fences and queries before each message (vtest_server.c). One that is
+   // under way already may have been before the result was there.
+   Ticket ticket = 0;
+   {
+      std::lock_guard lock(send_mutex_);
+      ticket = ask_anew(Answer::idle);
+   }
+   return ticket && await(ticket);
 }
 
 bool VtestWinsys::is_busy(const Bo &bo) const

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The vtest winsys from inside. Outside, vtest.hpp is all there is.
 //
-// Threads. `send_mutex_` guards what is sent and with it the numbers of submissions, `recv_mutex_` what
-// is received; while one thread waits for an answer others go on sending. The server answers in the
-// order of the requests, so that the answers still owed form a queue (`replies_`): senders append
-// (send_mutex_ held), receivers remove (recv_mutex_ held), and whoever needs an answer first takes in
-// those before it, on behalf of others. send_mutex_ is taken before recv_mutex_, never after.
+// Threads. `send_mutex_` guards what is sent and with it the numbers of submissions, `recv_mutex_`
+// what is received; while one thread waits for an answer others go on sending. The server answers
+// in the order of the requests, so that the answers still owed form a queue (`replies_`): senders
+// append (send_mutex_ held), receivers remove (recv_mutex_ held), and whoever needs an answer first
+// takes in those before it, on behalf of others. send_mutex_ is taken before recv_mutex_, never
+// after.
 //
 // Nothing waits for an answer that is not needed. In particular the descriptor of a new resource's
-// memory is fetched when it is mapped or comes by: a round trip to a busy server is the most expensive
-// thing here.
+// memory is fetched when it is mapped or comes by: a round trip to a busy server is the most
+// expensive thing here.
 #pragma once
 
 #include <array>
@@ -68,6 +69,7 @@ public:
                    int *out_fence_fd) override;
    bool wait_submission(uint64_t number, uint64_t timeout_ns) override;
    bool wait_idle(Bo &bo, uint64_t timeout_ns) override;
+   bool poll_host() override;
    bool is_busy(const Bo &bo) const override;
    bool present(Bo &bo, uint32_t level, const Box &box, DisplayTarget &target) override;
    void declare_lost(const char *reason) override;
@@ -111,6 +113,8 @@ private:
    template <typename Request> bool send_request(const Request &request);
    // Without: sees to it that an answer which tells about `number` is under way.
    Ticket ask(uint64_t number, Answer kind);
+   // The same with a question of its own and send_mutex_ held.
+   Ticket ask_anew(Answer kind);
 
    template <typename Request>
    bool transfer_shared(Bo &bo, uint32_t level, const Box &box, const MemoryLayout &layout);
@@ -152,8 +156,8 @@ private:
 
    std::mutex recv_mutex_;
    // Few enough that the server can write them all into the socket without waiting for us, and that
-   // descriptors do not pile up there: the kernel lets the server's user have no more of them under way
-   // than a process may have open, and a server that cannot send one ends the connection.
+   // descriptors do not pile up there: the kernel lets the server's user have no more of them under
+   // way than a process may have open, and a server that cannot send one ends the connection.
    static constexpr unsigned max_replies = 64;
    std::array<Reply, max_replies> replies_;
    std::atomic<Ticket> expected_{0}, received_{0};
