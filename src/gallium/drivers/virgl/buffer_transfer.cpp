@@ -309,6 +309,9 @@ proto::ResourceHandle use_constants_as_buffer(Context &ctx, Resource &buffer)
    return buffer.host_copy->handle();
 }
 
+// Contents may be forgotten; for a buffer threaded_context has given it other storage by now.
+void invalidate_resource(pipe_context *, pipe_resource *) {}
+
 bool is_resource_busy(pipe_screen *pscreen, pipe_resource *resource, unsigned)
 {
    const Screen &screen = Screen::from(pscreen);
@@ -387,6 +390,7 @@ void context_init_transfers(Context &ctx)
    p.buffer_unmap = buffer_unmap;
    p.transfer_flush_region = transfer_flush_region;
    p.buffer_subdata = buffer_subdata;
+   p.invalidate_resource = invalidate_resource;
    context_init_texture_transfers(p);
 }
 

@@ -185,8 +185,11 @@ void fence_server_sync(pipe_context *pipe, pipe_fence_handle *handle)
    Fence &fence = *from(handle)->fence;
    if (fence.fd >= 0 && fence.number() == 0 && ctx.screen.ws->features().fence_fds)
       ctx.batch.add_in_fence(os_dupfd_cloexec(fence.fd));
-   else if (fence.creator() != &ctx)
-      fence.wait_submitted(UINT64_MAX);
+   else if (fence.creator() != &ctx) {
+      // GL wants the other context flushed before; one that never is must not hold this one for ever.
+      constexpr uint64_t patience_ns = 2'000'000'000;
+      fence.wait_submitted(patience_ns);
+   }
 }
 
 enum pipe_reset_status get_device_reset_status(pipe_context *pipe)

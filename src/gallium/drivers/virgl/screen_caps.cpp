@@ -246,6 +246,7 @@ private:
    void fill_driver()
    {
       on({PIPE_CAP_THROTTLE});
+      on({PIPE_CAP_INVALIDATE_BUFFER});
       // A host's shaders belong to one of its contexts, so a shader of ours to one of the driver's.
       set(PIPE_CAP_SHAREABLE_SHADERS, 0);
    }
