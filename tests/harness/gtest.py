@@ -44,7 +44,7 @@ def sanitizer_build(config):
     if not os.path.exists(os.path.join(folder, 'build.ninja')):
         shutil.rmtree(folder, ignore_errors=True)
         command(['meson', 'setup', folder, ROOT, '-Ddriver=false', '-Dtests=true',
-                 '-Db_sanitize=address,undefined', '-Db_lundef=false'],
+                 '-Db_sanitize=address,undefined', '-Db_lundef=false', '-Doptimization=1'],
                 os.path.join(config.log_folder('unit'), 'configure-asan.log'))
     return folder
 

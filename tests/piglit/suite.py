@@ -19,7 +19,7 @@ NAME = 'piglit-smoke'
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIST = os.path.join(HERE, 'smoke.txt')
 STOCK = os.path.join(HERE, 'smoke-stock.tsv')
-TEST_TIMEOUT = 60
+TEST_TIMEOUT = 120  # the longest takes 10 s on an idle machine of two cores
 RUN_TIMEOUT = 1500
 RETRIES = 2
 
