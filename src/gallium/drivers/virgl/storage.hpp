@@ -32,7 +32,7 @@ struct Storage {
    bool memory_busy(const Winsys &ws) const
    {
       return recorded_uses.load(std::memory_order_acquire) != 0 ||
-             !ws.known_complete(memory_use.load(std::memory_order_acquire));
+             !ws.known_executed(memory_use.load(std::memory_order_acquire));
    }
 };
 
