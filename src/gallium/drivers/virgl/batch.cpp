@@ -123,7 +123,8 @@ uint64_t Batch::submit(int *out_fence_fd)
    cursor_ = begin_;
    if (!bos_.empty()) {
       bos_.clear();
-      refs_.clear();
+      previous_refs_.clear();
+      previous_refs_.swap(refs_);
       if (table_.size() > initial_buckets * 16)
          table_ = std::vector<uint32_t>(initial_buckets, 0);
       else

@@ -73,6 +73,9 @@ private:
    uint32_t *begin_, *cursor_, *end_;
    std::vector<Bo *> bos_;       // each once, referenced by refs_
    std::vector<BoRef> refs_;
+   // Those of the submission before: a command that was to follow its references into one batch, but
+   // found no room there, still names living resources in the next.
+   std::vector<BoRef> previous_refs_;
    std::vector<uint32_t> table_; // open addressing: index + 1 into bos_, 0 = free
    std::vector<std::shared_ptr<Storage>> memory_users_;
    std::vector<std::shared_ptr<Fence>> fences_;

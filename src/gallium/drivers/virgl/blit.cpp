@@ -14,6 +14,9 @@ namespace virgl {
 
 namespace {
 
+// Dwords: more than the longest of these commands, with what use_buffer() may add.
+constexpr uint32_t copy_room = 128;
+
 proto::Box host_box(const pipe_box &box)
 {
    return {box.x, box.y, box.z, box.width, box.height, box.depth};
@@ -39,6 +42,7 @@ void clear_texture(pipe_context *pipe, pipe_resource *texture, unsigned level, c
    Context &ctx = Context::from(pipe);
    Resource &res = *Resource::from(texture);
    emit_render_condition(ctx);
+   ctx.make_room(copy_room);
    proto::ClearTexture packet;
    packet.resource = use_resource(ctx, res);
    packet.level = level;
@@ -89,6 +93,7 @@ void blit(pipe_context *pipe, const pipe_blit_info *info)
    Resource &dst = *Resource::from(info->dst.resource);
    Resource &src = *Resource::from(info->src.resource);
    emit_render_condition(ctx); // also when it ended: the host may still have the old one
+   ctx.make_room(copy_room);
 
    proto::Blit packet;
    packet.mask = info->mask;
@@ -130,6 +135,7 @@ void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned d
    }
 
    emit_render_condition(ctx);
+   ctx.make_room(copy_room);
    proto::ResourceCopyRegion packet;
    packet.dst_resource = use_resource(ctx, dst);
    packet.dst_level = dst_level;

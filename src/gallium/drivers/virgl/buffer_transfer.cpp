@@ -37,11 +37,6 @@ proto::Box range_box(uint32_t offset, uint32_t size)
    return {int32_t(offset), 0, 0, int32_t(size), 1, 1};
 }
 
-bool copies_from_staging(const Screen &screen)
-{
-   return screen.ws->features().encoded_transfers && screen.has(proto::cap::copy_transfer);
-}
-
 void emit_copy(Context &ctx, Bo &dst, uint32_t offset, uint32_t size, Bo &src, uint32_t src_offset)
 {
    const proto::CopyTransfer3d packet{
@@ -64,11 +59,9 @@ void emit_copy(Context &ctx, Bo &dst, uint32_t offset, uint32_t size, Bo &src, u
 // working on has to be finished first.
 void upload_inline(Context &ctx, Bo &dst, uint32_t offset, const std::byte *data, uint32_t size)
 {
-   Winsys &ws = *ctx.screen.ws;
-   if (ctx.batch.references(dst) || !ws.known_complete(dst.last_use())) {
-      ctx.submit();
-      ws.wait_submission(ctx.batch.last_submission(), UINT64_MAX);
-   }
+   // Draws may use it by a binding of an earlier batch, so only everything is enough.
+   ctx.submit();
+   ctx.screen.ws->wait_submission(ctx.batch.last_submission(), UINT64_MAX);
    constexpr uint32_t piece = 32 * 1024;
    while (size > 0) {
       const uint32_t n = std::min(size, piece);
@@ -86,7 +79,7 @@ void upload_inline(Context &ctx, Bo &dst, uint32_t offset, const std::byte *data
 // Writes bytes that are not in the buffer's own guest memory.
 void upload_bytes(Context &ctx, Bo &dst, uint32_t offset, const std::byte *data, uint32_t size)
 {
-   if (copies_from_staging(ctx.screen)) {
+   if (ctx.screen.copies_from_staging()) {
       if (StagingSlice slice = ctx.staging.allocate(size)) {
          std::memcpy(slice.map, data, size);
          emit_copy(ctx, dst, offset, size, *slice.bo, slice.offset);
@@ -103,7 +96,7 @@ void upload_storage(Context &ctx, const std::shared_ptr<Storage> &storage, uint3
    const std::byte *memory = bo.map();
    if (!memory || size == 0)
       return;
-   if (!copies_from_staging(ctx.screen)) {
+   if (!ctx.screen.copies_from_staging()) {
       upload_inline(ctx, bo, offset, memory + offset, size);
    } else if (append_only) {
       emit_copy(ctx, bo, offset, size, bo, offset);
@@ -253,12 +246,17 @@ void replace_buffer_storage(pipe_context *pipe, pipe_resource *dst_res, pipe_res
    Resource &dst = *Resource::from(dst_res);
    dst.storage = Resource::from(src_res)->storage;
    util_idalloc_mt_free(&ctx.screen.buffer_ids, delete_id);
-   // Emission compares handles with what the host has, so marking everything that could name the
-   // buffer costs a look and no commands.
+   // Emission compares vertex buffers with what the host has, so marking them costs a look and no
+   // commands; what is sent without comparing is marked only where it names the buffer.
    ctx.set_dirty(Dirty::vertex_buffers);
-   ctx.set_dirty(Dirty::streamout);
-   if (ctx.num_atomics)
-      ctx.set_dirty(Dirty::atomics);
+   for (uint32_t i = 0; i < ctx.num_streamout; i++) {
+      if (ctx.streamout[i] && ctx.streamout[i]->base.buffer == dst_res)
+         ctx.set_dirty(Dirty::streamout);
+   }
+   for (uint32_t i = 0; i < ctx.num_atomics; i++) {
+      if (ctx.atomics[i].buffer == dst_res)
+         ctx.set_dirty(Dirty::atomics);
+   }
    for (unsigned i = 0; i < num_stages; i++) {
       StageState &s = ctx.stages[i];
       uint32_t dirty = 0;
@@ -374,7 +372,7 @@ void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resou
       mark_host_written(dst);
    if (!to.bo)
       return;
-   if (copies_from_staging(ctx.screen) && src.storage->bo)
+   if (ctx.screen.copies_from_staging() && src.storage->bo)
       emit_copy(ctx, *to.bo, offset, size, *src.storage->bo, src_offset);
    else
       upload_bytes(ctx, *to.bo, offset, data, size);

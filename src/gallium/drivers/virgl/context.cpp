@@ -11,7 +11,7 @@
 
 namespace virgl {
 
-void Context::open_batch(uint32_t dwords)
+void Context::open_batch()
 {
    if (!batch.empty())
       submit();
@@ -141,6 +141,26 @@ void bind_queued_atomics(void *data)
                                        queued->buffers.data());
 }
 
+// threaded_context calls link_shader on the application's thread; it belongs to the driver's.
+struct QueuedLink {
+   pipe_context *pipe;
+   std::array<void *, PIPE_SHADER_TYPES> handles;
+};
+
+void link_queued_shaders(void *data)
+{
+   std::unique_ptr<QueuedLink> queued(static_cast<QueuedLink *>(data));
+   queued->pipe->link_shader(queued->pipe, queued->handles.data());
+}
+
+void link_shader_threaded(pipe_context *wrapped, void **handles)
+{
+   auto queued = std::make_unique<QueuedLink>();
+   queued->pipe = static_cast<pipe_context *>(wrapped->priv);
+   std::copy_n(handles, queued->handles.size(), queued->handles.begin());
+   wrapped->callback(wrapped, link_queued_shaders, queued.release(), false);
+}
+
 void set_hw_atomic_buffers_threaded(pipe_context *wrapped, unsigned start, unsigned count,
                                     const pipe_shader_buffer *buffers)
 {
@@ -194,7 +214,7 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    context_init_transfers(*ctx);
    context_init_fences(*ctx);
    ctx->sub_ctx = screen.next_sub_ctx.fetch_add(1, std::memory_order_relaxed);
-   ctx->invalidate_sent_state();
+   ctx->mark_everything();
 
    ctx->primconvert = util_primconvert_create(&p, screen.primitives);
    if (!ctx->primconvert || !create_uploaders(*ctx)) {
@@ -218,8 +238,11 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    pipe_context *wrapped = threaded_context_create(&p, &screen.transfer_pool,
                                                    context_storage_replacer(), &options, &ctx->tc);
    force_persistent_maps = false;
-   if (wrapped && wrapped != &p)
+   if (wrapped && wrapped != &p) {
       wrapped->set_hw_atomic_buffers = set_hw_atomic_buffers_threaded;
+      if (p.link_shader)
+         wrapped->link_shader = link_shader_threaded;
+   }
    return wrapped;
 }
 

@@ -277,19 +277,22 @@ struct Context {
       make_room(1 + packet.payload_dwords());
       batch.write(packet);
    }
+   // Submits first where less than `dwords` are left. Call it before naming a resource by use_*(),
+   // so that the reference belongs to the batch the command goes into.
    void make_room(uint32_t dwords)
    {
       if (batch.empty() || !batch.has_room(dwords)) [[unlikely]]
-         open_batch(dwords);
+         open_batch();
    }
    // Submits what is recorded. A fence to attach must have been attached before.
    void submit(int *out_fence_fd = nullptr);
 
-   // Forgets what the host was told, after the host's state was lost or changed behind our back.
-   void invalidate_sent_state();
+   // Has everything looked at by the next draw: a new context's state is what it is made with, which
+   // is also what a new sub-context of the host has.
+   void mark_everything();
 
 private:
-   void open_batch(uint32_t dwords);
+   void open_batch();
 };
 
 

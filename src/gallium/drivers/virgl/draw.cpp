@@ -12,6 +12,21 @@ namespace virgl {
 
 namespace {
 
+// Dwords: more than an index buffer and a draw take, with an upload of indices.
+constexpr uint32_t draw_room = 128;
+
+// Makes the host's state right for a draw that will find room in the same batch.
+void prepare_draw(Context &ctx)
+{
+   ctx.make_room(draw_room);
+   emit_draw_state(ctx);
+   // State may have filled the batch, and a new one wants some of it again.
+   while (!ctx.batch.has_room(draw_room)) {
+      ctx.make_room(draw_room);
+      emit_draw_state(ctx);
+   }
+}
+
 // An index buffer as it is bound for a run of draws. Owns a reference where it uploaded user indices.
 struct Indices {
    Resource *buffer = nullptr;
@@ -133,6 +148,8 @@ void draw_direct(Context &ctx, const pipe_draw_info &info, unsigned drawid,
          continue;
       if (count == 0)
          continue;
+      if (!ctx.batch.has_room(draw_room))
+         prepare_draw(ctx);
       draw.start = draws[i].start;
       draw.count = count;
       if (info.index_size) {
@@ -170,7 +187,7 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
       return;
    }
 
-   emit_draw_state(ctx);
+   prepare_draw(ctx);
    if (from_buffer) {
       draw_indirect(ctx, *info, drawid, *indirect);
    } else if (indirect && indirect->count_from_stream_output) {
@@ -187,7 +204,12 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
 void launch_grid(pipe_context *pipe, const pipe_grid_info *info)
 {
    Context &ctx = Context::from(pipe);
+   ctx.make_room(draw_room);
    emit_compute_state(ctx);
+   while (!ctx.batch.has_room(draw_room)) {
+      ctx.make_room(draw_room);
+      emit_compute_state(ctx);
+   }
    proto::LaunchGrid packet;
    for (unsigned i = 0; i < 3; i++) {
       packet.block[i] = info->block[i];

@@ -295,11 +295,11 @@ void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
       if (res.is_buffer()) {
          image.layer_offset = view.u.buf.offset;
          image.level_size = view.u.buf.size;
-         mark_buffer_written(res, view.u.buf.offset, view.u.buf.size);
+         if (view.access & PIPE_IMAGE_ACCESS_WRITE)
+            mark_buffer_written(res, view.u.buf.offset, view.u.buf.size);
       } else {
          image.layer_offset = view.u.tex.first_layer | uint32_t(view.u.tex.last_layer) << 16;
          image.level_size = view.u.tex.level;
-         mark_host_written(res);
       }
    }
    ctx.emit(proto::SetShaderImages{.stage = stage,
@@ -346,8 +346,11 @@ void mark_shader_writes(StageState &s)
       if (pipe_resource *buffer = s.buffers[std::countr_zero(bits)].buffer)
          mark_host_written(*Resource::from(buffer));
    }
-   for (uint32_t bits = s.images_bound; bits; bits &= bits - 1)
-      mark_host_written(*Resource::from(s.images[std::countr_zero(bits)].resource));
+   for (uint32_t bits = s.images_bound; bits; bits &= bits - 1) {
+      const pipe_image_view &view = s.images[std::countr_zero(bits)];
+      if (view.access & PIPE_IMAGE_ACCESS_WRITE)
+         mark_host_written(*Resource::from(view.resource));
+   }
 }
 
 // The host binds a texture to whichever unit is active, which is the one its last draw bound last, when
@@ -529,20 +532,11 @@ void emit_compute_state(Context &ctx)
    mark_context_writes(ctx);
 }
 
-void Context::invalidate_sent_state()
+void Context::mark_everything()
 {
    dirty = uint32_t(Dirty::all);
-   sent_blend = sent_rasterizer = sent_dsa = sent_vertex_elements = {};
-   sent_num_color_buffers = ~0u;
-   sent_num_viewports = sent_num_scissors = 0;
-   sent_num_vertex_buffers = ~0u;
-   sent_index_buffer = {};
-   for (StageState &s : stages) {
+   for (StageState &s : stages)
       s.dirty = uint32_t(StageDirty::all);
-      s.sent_constants.clear();
-      s.ubos_changed = ~0u;
-      s.buffers_changed = s.images_changed = ~0u;
-   }
 }
 
 } // namespace virgl

@@ -147,7 +147,9 @@ void flush(pipe_context *pipe, pipe_fence_handle **out, unsigned flags)
    const bool wants_fd = fence && (flags & PIPE_FLUSH_FENCE_FD) &&
                          ctx.screen.ws->features().fence_fds;
    if (fence) {
-      if (ctx.batch.empty() && !wants_fd) {
+      if (wants_fd) {
+         // Told below, when it has its sync file.
+      } else if (ctx.batch.empty()) {
          fence->submitted(ctx.batch.last_submission());
          fence.reset();
       } else {
@@ -161,6 +163,7 @@ void flush(pipe_context *pipe, pipe_fence_handle **out, unsigned flags)
       int fd = -1;
       ctx.submit(&fd);
       fence->fd = fd;
+      fence->submitted(ctx.batch.last_submission());
    } else {
       ctx.submit();
    }

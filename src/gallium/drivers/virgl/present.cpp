@@ -36,9 +36,7 @@ void flush_frontbuffer(pipe_screen *pscreen, pipe_context *pipe, pipe_resource *
    if (!screen.sws || !res.dt)
       return;
    if (pipe) {
-      Context &ctx = Context::from(threaded_context_unwrap_sync(pipe));
-      if (ctx.batch.references(res.bo()))
-         ctx.submit();
+      Context::from(threaded_context_unwrap_sync(pipe)).submit();
    }
    Box box{.z = layer, .width = resource->width0, .height = resource->height0};
    if (sub_box) {

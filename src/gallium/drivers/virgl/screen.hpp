@@ -51,6 +51,12 @@ struct Screen {
    bool has(uint32_t bit) const { return caps.has(bit); }
    bool has2(uint32_t bit) const { return caps.has2(bit); }
 
+   // Whether uploads can go through memory that the host copies from in the order of the stream.
+   bool copies_from_staging() const
+   {
+      return ws->features().encoded_transfers && has(proto::cap::copy_transfer);
+   }
+
    // Handles of objects are unique per screen, so that objects created on the application's thread
    // need no lock of a context.
    proto::ObjectHandle new_object()

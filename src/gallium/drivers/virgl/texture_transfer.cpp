@@ -35,11 +35,6 @@ TightLayout tight_layout(pipe_format format, const pipe_box &box)
    return l;
 }
 
-bool copies_from_staging(const Screen &screen)
-{
-   return screen.ws->features().encoded_transfers && screen.has(proto::cap::copy_transfer);
-}
-
 // Layers that one command may carry. Cube faces go one by one: the host uploads only the first
 // (virglrenderer, vrend_renderer_transfer_write_iov).
 int layers_per_command(const pipe_resource &t, int depth)
@@ -76,15 +71,31 @@ void copy_to_host(Context &ctx, Resource &res, unsigned level, const pipe_box &b
    ctx.texture_units_disturbed = true;
 }
 
-// The texels inside the stream, as many block rows at a time as fit into a command.
+// Bytes of texels in one command of the stream.
+constexpr uint32_t inline_command_bytes = 48 * 1024;
+
+// The texels inside the stream, as many block rows at a time as fit into a command; rows that are
+// longer than that in pieces.
 void write_inline(Context &ctx, Resource &res, unsigned level, const pipe_box &box,
                   const std::byte *data, uint32_t stride, uint32_t layer_stride)
 {
    const pipe_format format = res.base.b.format;
    const int block_height = util_format_get_blockheight(format);
    const uint32_t row_bytes = util_format_get_stride(format, box.width);
+   if (row_bytes > inline_command_bytes) {
+      const uint32_t block_bytes = util_format_get_blocksize(format);
+      const int piece = int(inline_command_bytes / block_bytes) * util_format_get_blockwidth(format);
+      for (int x = 0; x < box.width; x += piece) {
+         pipe_box part = box;
+         part.x = box.x + x;
+         part.width = std::min(piece, box.width - x);
+         write_inline(ctx, res, level, part, data, stride, layer_stride);
+         data += inline_command_bytes / block_bytes * block_bytes;
+      }
+      return;
+   }
    const int rows = util_format_get_nblocksy(format, box.height);
-   const int rows_per_command = std::max<int>(1, 48 * 1024 / std::max(row_bytes, 1u));
+   const int rows_per_command = std::max<int>(1, inline_command_bytes / std::max(row_bytes, 1u));
    std::vector<std::byte> tight;
    for (int z = 0; z < box.depth; z++) {
       for (int row = 0; row < rows; row += rows_per_command) {
@@ -298,7 +309,7 @@ void *map_for_writing(Context &ctx, Transfer &transfer)
       return nullptr;
    t.stride = l.stride;
    t.layer_stride = l.layer_stride;
-   if (copies_from_staging(ctx.screen)) {
+   if (ctx.screen.copies_from_staging()) {
       transfer.staging = ctx.staging.allocate(uint32_t(l.size));
       if (transfer.staging)
          return transfer.staging.map;
@@ -354,7 +365,7 @@ void texture_unmap(pipe_context *pipe, pipe_transfer *t)
          write_inline(ctx, res, t->level, t->box, transfer.heap.get(), t->stride, t->layer_stride);
       } else {
          const uint32_t offset = texture_offset(res, t->level, t->box);
-         if (copies_from_staging(ctx.screen)) {
+         if (ctx.screen.copies_from_staging()) {
             copy_to_host(ctx, res, t->level, t->box, res.bo(), offset, t->stride, t->layer_stride);
          } else {
             write_inline(ctx, res, t->level, t->box, res.storage->memory() + offset, t->stride,
@@ -376,7 +387,7 @@ void texture_subdata(pipe_context *pipe, pipe_resource *resource, unsigned level
 
    // A few texels are cheaper inside the stream than in memory of their own.
    constexpr uint64_t inline_bytes = 512;
-   if (l.size > inline_bytes && l.size <= INT32_MAX && copies_from_staging(ctx.screen)) {
+   if (l.size > inline_bytes && l.size <= INT32_MAX && ctx.screen.copies_from_staging()) {
       if (StagingSlice slice = ctx.staging.allocate(uint32_t(l.size))) {
          util_copy_box(reinterpret_cast<uint8_t *>(slice.map), format, l.stride, l.layer_stride, 0,
                        0, 0, box->width, box->height, box->depth,
