@@ -31,8 +31,8 @@ Batch::Batch(Winsys &ws, StreamObserver *observer)
 
 Batch::~Batch()
 {
-   for (Bo *bo : bos_)
-      bo->recording_batches.fetch_sub(1, std::memory_order_acq_rel);
+   release(refs_);
+   release(carried_refs_);
    for (auto &storage : memory_users_)
       storage->recorded_uses.fetch_sub(1, std::memory_order_acq_rel);
    for (auto &fence : fences_)
@@ -99,7 +99,14 @@ void Batch::add_in_fence(int fd)
    close(fd);
 }
 
-uint64_t Batch::submit(int *out_fence_fd)
+void Batch::release(std::vector<BoRef> &refs)
+{
+   for (BoRef &ref : refs)
+      ref->recording_batches.fetch_sub(1, std::memory_order_acq_rel);
+   refs.clear();
+}
+
+uint64_t Batch::submit(int *out_fence_fd, bool carry)
 {
    if (observer_ && !observer_->look({begin_, size_t(cursor_ - begin_)}))
       ws_.declare_lost("the stream is not valid");
@@ -108,11 +115,18 @@ uint64_t Batch::submit(int *out_fence_fd)
    if (number != 0)
       last_submission_ = number;
 
-   for (Bo *bo : bos_)
-      bo->recording_batches.fetch_sub(1, std::memory_order_acq_rel);
+   release(carried_refs_);
+   if (carry)
+      carried_refs_.swap(refs_);
+   else
+      release(refs_);
    for (auto &storage : memory_users_) {
-      // The number first: a reader that sees no recorded use must see the submission.
-      storage->memory_use.store(number, std::memory_order_release);
+      // The number first: a reader that sees no recorded use must see the submission. Another
+      // context's may be later already.
+      uint64_t seen = storage->memory_use.load(std::memory_order_relaxed);
+      while (seen < number &&
+             !storage->memory_use.compare_exchange_weak(seen, number, std::memory_order_release))
+         ;
       storage->recorded_uses.fetch_sub(1, std::memory_order_acq_rel);
    }
    memory_users_.clear();
@@ -123,8 +137,6 @@ uint64_t Batch::submit(int *out_fence_fd)
    cursor_ = begin_;
    if (!bos_.empty()) {
       bos_.clear();
-      previous_refs_.clear();
-      previous_refs_.swap(refs_);
       if (table_.size() > initial_buckets * 16)
          table_ = std::vector<uint32_t>(initial_buckets, 0);
       else

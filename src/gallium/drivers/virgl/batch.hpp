@@ -57,8 +57,9 @@ public:
    void add_in_fence(int fd);
 
    // Hands everything to the winsys and starts anew. Returns the submission's number, 0 on failure.
-   // `out_fence_fd` as in Winsys::submit.
-   uint64_t submit(int *out_fence_fd = nullptr);
+   // `out_fence_fd` as in Winsys::submit. `carry`: the submission happens in the middle of recording,
+   // so what was referenced for a command that is still to come stays referenced for another batch.
+   uint64_t submit(int *out_fence_fd = nullptr, bool carry = false);
 
    // Number of the last submission of this batch; 0 before the first.
    uint64_t last_submission() const { return last_submission_; }
@@ -66,6 +67,7 @@ public:
 private:
    void reference_slow(Bo &bo);
    void rehash(size_t buckets);
+   static void release(std::vector<BoRef> &refs);
 
    Winsys &ws_;
    StreamObserver *observer_;
@@ -73,9 +75,7 @@ private:
    uint32_t *begin_, *cursor_, *end_;
    std::vector<Bo *> bos_;       // each once, referenced by refs_
    std::vector<BoRef> refs_;
-   // Those of the submission before: a command that was to follow its references into one batch, but
-   // found no room there, still names living resources in the next.
-   std::vector<BoRef> previous_refs_;
+   std::vector<BoRef> carried_refs_; // of the batch before, see submit()
    std::vector<uint32_t> table_; // open addressing: index + 1 into bos_, 0 = free
    std::vector<std::shared_ptr<Storage>> memory_users_;
    std::vector<std::shared_ptr<Fence>> fences_;

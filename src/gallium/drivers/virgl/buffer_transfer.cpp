@@ -61,7 +61,7 @@ void upload_inline(Context &ctx, Bo &dst, uint32_t offset, const std::byte *data
 {
    // Draws may use it by a binding of an earlier batch, so only everything is enough.
    ctx.submit();
-   ctx.screen.ws->wait_submission(ctx.batch.last_submission(), UINT64_MAX);
+   ctx.screen.ws->wait_submission(std::max(ctx.batch.last_submission(), dst.last_use()), UINT64_MAX);
    constexpr uint32_t piece = 32 * 1024;
    while (size > 0) {
       const uint32_t n = std::min(size, piece);
@@ -108,13 +108,21 @@ void upload_storage(Context &ctx, const std::shared_ptr<Storage> &storage, uint3
    }
 }
 
+// After a read-back. Where another context has recorded commands that may write to the buffer, the next
+// read has to ask again.
+void mirror_is_whole(Storage &storage, bool whole)
+{
+   if (whole && storage.bo->recording_batches.load(std::memory_order_acquire) == 0)
+      storage.host_newer.store(false, std::memory_order_release);
+}
+
 // Fetches a range into the guest memory and waits for it. `ctx` is null on a thread that must not
 // touch the batch: what is recorded there is then not waited for, as unsynchronised access means.
 bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, uint32_t size)
 {
    Winsys &ws = *screen.ws;
    Bo &bo = *storage.bo;
-   const bool whole = bo.size() <= whole_readback_bytes;
+   const bool whole = ctx && bo.size() <= whole_readback_bytes;
    if (whole) {
       offset = 0;
       size = bo.size();
@@ -138,8 +146,7 @@ bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, 
          ctx->submit();
          if (!ws.wait_idle(bo, UINT64_MAX) || ws.lost())
             return false;
-         if (whole)
-            storage.host_newer.store(false, std::memory_order_release);
+         mirror_is_whole(storage, whole);
          return true;
       }
       ctx->submit();
@@ -147,8 +154,7 @@ bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, 
    if (!ws.transfer_from_host(bo, 0, {.x = offset, .width = size}, {.offset = offset}) ||
        !ws.wait_idle(bo, UINT64_MAX))
       return false;
-   if (whole && ctx)
-      storage.host_newer.store(false, std::memory_order_release);
+   mirror_is_whole(storage, whole);
    return true;
 }
 
@@ -161,25 +167,25 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
    Storage &storage = *res.storage;
    const bool other_thread = usage & TC_TRANSFER_MAP_THREADED_UNSYNC;
 
-   std::byte *memory = storage.memory();
-   if (!memory)
-      return nullptr;
+   // threaded_context looks into the transfer even where there is none.
+   static thread_local struct threaded_transfer no_transfer;
+   *out = &no_transfer.b;
 
    // What the mapping shows must be right where it is read, and where a write may leave bytes as they
    // are. Without threaded_context nothing tells a discarded range from a partly written one but
    // these flags; with it, the flags are gone from unsynchronised maps.
+   std::byte *memory = storage.memory();
    const bool discards = usage & (PIPE_MAP_DISCARD_RANGE | PIPE_MAP_DISCARD_WHOLE_RESOURCE);
-   const bool defined = util_ranges_intersect(&res.base.valid_buffer_range, box->x,
-                                              box->x + box->width);
-   const bool needs_contents = (usage & PIPE_MAP_READ) || (!discards && defined);
-   if (needs_contents && storage.host_newer.load(std::memory_order_acquire)) {
+   const bool needs_contents = (usage & PIPE_MAP_READ) || !discards;
+   if (memory && needs_contents && storage.host_newer_in(box->x, box->width) &&
+       !(other_thread && storage.unsent_writes.load(std::memory_order_acquire) != 0)) {
       if (usage & PIPE_MAP_DONTBLOCK)
          return nullptr;
       if (!read_back(screen, other_thread ? nullptr : &ctx, storage, box->x, box->width) &&
           !screen.ws->lost())
          return nullptr;
    }
-   if ((usage & PIPE_MAP_WRITE) && !(usage & PIPE_MAP_UNSYNCHRONIZED) &&
+   if (memory && (usage & PIPE_MAP_WRITE) && !(usage & PIPE_MAP_UNSYNCHRONIZED) &&
        storage.memory_busy(*screen.ws)) {
       if (usage & PIPE_MAP_DONTBLOCK)
          return nullptr;
@@ -189,6 +195,20 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
 
    Transfer *transfer = new_transfer(resource, level, usage, *box);
    transfer->storage = res.storage;
+   if (!memory) {
+      // The host is gone, or there is no address space: whoever asked gets memory all the same, because
+      // few callers expect a map to fail; what is written there goes nowhere.
+      transfer->heap.reset(new (std::nothrow) std::byte[box->width]());
+      if (!transfer->heap) {
+         delete_transfer(transfer);
+         return nullptr;
+      }
+      memory = transfer->heap.get() - box->x;
+   }
+   if (other_thread && (usage & PIPE_MAP_WRITE)) {
+      transfer->counted = true;
+      storage.unsent_writes.fetch_add(1, std::memory_order_acq_rel);
+   }
    *out = &transfer->base.b;
    return memory + box->x;
 }
@@ -217,6 +237,8 @@ void buffer_unmap(pipe_context *pipe, pipe_transfer *t)
    Transfer *transfer = Transfer::from(t);
    if ((t->usage & PIPE_MAP_WRITE) && !(t->usage & PIPE_MAP_FLUSH_EXPLICIT))
       written(Context::from(pipe), *transfer, t->box.x, t->box.width);
+   if (transfer->counted)
+      transfer->storage->unsent_writes.fetch_sub(1, std::memory_order_acq_rel);
    delete_transfer(transfer);
 }
 
@@ -233,7 +255,7 @@ void buffer_subdata(pipe_context *pipe, pipe_resource *resource, unsigned usage,
    if (memory && !storage.memory_busy(*ctx.screen.ws))
       std::memcpy(memory + offset, data, size);
    else
-      mark_host_written(res);
+      mark_host_written(res, offset, size);
    util_range_add(resource, &res.base.valid_buffer_range, offset, offset + size);
    if (storage.bo)
       upload_bytes(ctx, *storage.bo, offset, static_cast<const std::byte *>(data), size);
@@ -369,7 +391,7 @@ void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resou
    if (mirror && !to.memory_busy(*ctx.screen.ws))
       std::memcpy(mirror + offset, data, size);
    else
-      mark_host_written(dst);
+      mark_host_written(dst, offset, size);
    if (!to.bo)
       return;
    if (ctx.screen.copies_from_staging() && src.storage->bo)

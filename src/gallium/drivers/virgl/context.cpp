@@ -14,7 +14,7 @@ namespace virgl {
 void Context::open_batch()
 {
    if (!batch.empty())
-      submit();
+      batch.submit(nullptr, true);
    // The connection is shared by the screen's contexts, so every submission says whose it is.
    if (!sub_ctx_made) {
       sub_ctx_made = true;
@@ -22,18 +22,57 @@ void Context::open_batch()
    }
    batch.write(proto::SetSubCtx{.sub_ctx = sub_ctx});
    texture_units_disturbed = true; // by what other contexts and resource creations did in between
+   reference_bindings();
    if (has_retired.load(std::memory_order_acquire)) {
       std::vector<Retired> gone;
       {
          std::lock_guard hold(retired_lock);
          // A fraction of the batch at most; the rest waits for the next one.
          const size_t n = std::min<size_t>(retired.size(), Batch::capacity_dwords / 16);
-         gone.assign(retired.end() - n, retired.end());
+         gone.assign(std::make_move_iterator(retired.end() - n),
+                     std::make_move_iterator(retired.end()));
          retired.resize(retired.size() - n);
          has_retired.store(!retired.empty(), std::memory_order_release);
       }
-      for (const Retired &r : gone)
+      for (const Retired &r : gone) {
          batch.write(proto::DestroyObject{.type = r.type, .handle = r.handle});
+         if (r.memory)
+            batch.reference(*r.memory);
+      }
+   }
+}
+
+// What is bound stays in use by draws of this batch although no command of it names it. The host keeps
+// plain pointers to images and shader buffers, so their resources must not be unreferenced before.
+void Context::reference_bindings()
+{
+   const auto use = [this](pipe_resource *resource) {
+      if (!resource)
+         return;
+      Resource &res = *Resource::from(resource);
+      if (res.storage->bo)
+         batch.reference(res.bo());
+      else if (res.host_copy)
+         batch.reference(*res.host_copy);
+   };
+   for (unsigned i = 0; i < framebuffer.nr_cbufs; i++)
+      use(framebuffer.cbufs[i] ? framebuffer.cbufs[i]->texture : nullptr);
+   use(framebuffer.zsbuf ? framebuffer.zsbuf->texture : nullptr);
+   for (uint32_t i = 0; i < num_vertex_buffers; i++)
+      use(vertex_buffers[i].is_user_buffer ? nullptr : vertex_buffers[i].buffer.resource);
+   for (StreamoutTarget *target : streamout)
+      use(target ? target->base.buffer : nullptr);
+   for (uint32_t i = 0; i < num_atomics; i++)
+      use(atomics[i].buffer);
+   for (StageState &s : stages) {
+      for (const auto &cb : s.ubos)
+         use(cb.buffer);
+      for (const auto &b : s.buffers)
+         use(b.buffer);
+      for (const auto &image : s.images)
+         use(image.resource);
+      for (uint32_t i = 0; i < s.num_views; i++)
+         use(s.views[i] ? s.views[i]->texture : nullptr);
    }
 }
 
@@ -46,12 +85,12 @@ void Context::submit(int *out_fence_fd)
    batch.submit(out_fence_fd);
 }
 
-void retire_object(Context &ctx, proto::ObjectType type, const Object &object)
+void retire_object(Context &ctx, proto::ObjectType type, const Object &object, BoRef memory)
 {
    if (!object.encoded)
       return;
    std::lock_guard hold(ctx.retired_lock);
-   ctx.retired.push_back({type, object.handle});
+   ctx.retired.push_back({type, object.handle, std::move(memory)});
    ctx.has_retired.store(true, std::memory_order_release);
 }
 
@@ -185,8 +224,13 @@ void set_hw_atomic_buffers_threaded(pipe_context *wrapped, unsigned start, unsig
       pipe_resource_reference(&b.buffer, buffers[i].buffer);
       b.buffer_offset = buffers[i].buffer_offset;
       b.buffer_size = buffers[i].buffer_size;
-      // Maps on this thread must see from now on that the host will write here.
-      mark_buffer_written(*Resource::from(b.buffer), b.buffer_offset, b.buffer_size);
+      // Maps on this thread must see from now on that the host will write here; they go to the
+      // latest storage, which the driver's thread may not have come to yet.
+      Resource &named = *Resource::from(b.buffer);
+      mark_host_written(*Resource::from(named.base.latest ? named.base.latest : b.buffer),
+                        b.buffer_offset, b.buffer_size);
+      util_range_add(b.buffer, &named.base.valid_buffer_range, b.buffer_offset,
+                     b.buffer_offset + b.buffer_size);
    }
    wrapped->callback(wrapped, bind_queued_atomics, queued.release(), false);
 }

@@ -247,6 +247,9 @@ struct Context {
    } render_condition;
 
    bool sent_render_condition = false;
+   BlendState no_logicop; // see toggle_logicop()
+   bool change_logicop = false;
+   int sent_logicop = -1;
    // See restore_texture_units() in emit.cpp.
    bool texture_units_disturbed = true;
    uint32_t sampled_slots = 0; // by all graphics shaders bound
@@ -255,6 +258,7 @@ struct Context {
    struct Retired {
       proto::ObjectType type;
       proto::ObjectHandle handle;
+      BoRef memory; // that the host may write to as long as the object lives
    };
    std::mutex retired_lock;
    std::vector<Retired> retired;
@@ -293,11 +297,12 @@ struct Context {
 
 private:
    void open_batch();
+   void reference_bindings();
 };
 
 
 // Queues the host's object for destruction; any thread.
-void retire_object(Context &ctx, proto::ObjectType type, const Object &object);
+void retire_object(Context &ctx, proto::ObjectType type, const Object &object, BoRef memory = {});
 
 // Brings the host's state up to date for a draw / a dispatch / a clear.
 void emit_draw_state(Context &ctx);

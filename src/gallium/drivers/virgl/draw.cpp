@@ -21,7 +21,8 @@ void prepare_draw(Context &ctx)
    ctx.make_room(draw_room);
    emit_draw_state(ctx);
    // State may have filled the batch, and a new one wants some of it again.
-   while (!ctx.batch.has_room(draw_room)) {
+   for (int tries = 0;
+        tries < 4 && (!ctx.batch.has_room(draw_room) || ctx.texture_units_disturbed); tries++) {
       ctx.make_room(draw_room);
       emit_draw_state(ctx);
    }

@@ -93,6 +93,30 @@ void emit_scissors(Context &ctx)
    ctx.sent_num_scissors = n;
 }
 
+void emit_blend(Context &ctx)
+{
+   BlendState *blend = ctx.blend;
+   if (!blend || blend->handle == ctx.sent_blend)
+      return;
+   const int logicop = blend->packet.logicop_enable ? int(blend->packet.logicop_func) : -1;
+   ctx.change_logicop = logicop >= 0 && ctx.sent_logicop >= 0 && logicop != ctx.sent_logicop;
+   ctx.sent_logicop = logicop;
+   emit_bound_object(ctx, proto::ObjectType::blend, blend, ctx.sent_blend);
+}
+
+// The host looks at the logic operation only when a draw finds logic operations newly switched on
+// (virglrenderer, vrend_hw_emit_blend): from one to another the way leads through a draw without, of no
+// vertices.
+void toggle_logicop(Context &ctx)
+{
+   ctx.change_logicop = false;
+   if (ctx.no_logicop.handle == ObjectHandle::none)
+      ctx.no_logicop.handle = ctx.no_logicop.packet.handle = ctx.screen.new_object();
+   emit_bound_object(ctx, proto::ObjectType::blend, &ctx.no_logicop, ctx.sent_blend);
+   ctx.emit(proto::DrawVbo{.count = 0, .mode = PIPE_PRIM_POINTS, .instance_count = 1, .max_index = ~0u});
+   emit_bound_object(ctx, proto::ObjectType::blend, ctx.blend, ctx.sent_blend);
+}
+
 void emit_rasterizer(Context &ctx)
 {
    emit_bound_object(ctx, proto::ObjectType::rasterizer, ctx.rasterizer, ctx.sent_rasterizer);
@@ -456,7 +480,7 @@ void emit_draw_state(Context &ctx)
       if (is(Dirty::scissors))
          emit_scissors(ctx);
       if (is(Dirty::blend))
-         emit_bound_object(ctx, proto::ObjectType::blend, ctx.blend, ctx.sent_blend);
+         emit_blend(ctx);
       if (is(Dirty::dsa))
          emit_bound_object(ctx, proto::ObjectType::dsa, ctx.dsa, ctx.sent_dsa);
       if (is(Dirty::blend_color) && !(ctx.blend_color.color == ctx.sent_blend_color.color)) {
@@ -511,6 +535,8 @@ void emit_draw_state(Context &ctx)
    }
    if (ctx.texture_units_disturbed)
       restore_texture_units(ctx, graphics_stages);
+   if (ctx.change_logicop)
+      toggle_logicop(ctx);
    for (pipe_shader_type stage : graphics_stages)
       mark_shader_writes(ctx.stages[stage]);
    mark_context_writes(ctx);

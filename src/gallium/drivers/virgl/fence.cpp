@@ -100,8 +100,9 @@ bool fence_finish(pipe_screen *pscreen, pipe_context *pipe, pipe_fence_handle *h
          threaded_context_flush(pipe, token, timeout == 0);
          tc_unflushed_batch_token_reference(&token, nullptr);
       }
-      // A deferred fence: nobody has submitted its batch yet.
-      if (!fence.is_submitted() && timeout != 0) {
+      // A deferred fence: nobody has submitted its batch yet. Also when only asked: Mesa counts on it
+      // (glClientWaitSync in a loop with timeout 0).
+      if (!fence.is_submitted()) {
          Context *unwrapped = &Context::from(threaded_context_unwrap_sync(pipe));
          if (fence.creator() == unwrapped && !fence.is_submitted())
             unwrapped->submit();

@@ -189,7 +189,7 @@ void fill_stages(Limits &l, const proto::Caps &c)
       s.const_buffer0_size = DEFAULT_CONST_BUFFER0_SIZE;
       if (l.host_version >= VERSION_CONST_BUFFER_SIZE) {
          s.const_buffer0_size =
-            bounded(c.max_const_buffer_size[i], DEFAULT_CONST_BUFFER0_SIZE, 4096u, 1u << 20) & ~15u;
+            bounded(c.max_const_buffer_size[i], DEFAULT_CONST_BUFFER0_SIZE, 4096u, 1u << 17) & ~15u;
       }
       const bool many = compute || fragment;
       s.shader_buffers =

@@ -40,10 +40,15 @@ void flush_frontbuffer(pipe_screen *pscreen, pipe_context *pipe, pipe_resource *
    }
    Box box{.z = layer, .width = resource->width0, .height = resource->height0};
    if (sub_box) {
-      box.x = uint32_t(std::max(sub_box->x, 0));
-      box.y = uint32_t(std::max<int>(sub_box->y, 0));
-      box.width = uint32_t(std::clamp(sub_box->width, 0, int(resource->width0 - box.x)));
-      box.height = uint32_t(std::clamp<int>(sub_box->height, 0, int(resource->height0 - box.y)));
+      const int width = int(resource->width0), height = int(resource->height0);
+      const int x0 = std::clamp(int(sub_box->x), 0, width);
+      const int x1 = std::clamp(int(sub_box->x) + int(sub_box->width), x0, width);
+      const int y0 = std::clamp(int(sub_box->y), 0, height);
+      const int y1 = std::clamp(int(sub_box->y) + int(sub_box->height), y0, height);
+      box.x = uint32_t(x0);
+      box.y = uint32_t(y0);
+      box.width = uint32_t(x1 - x0);
+      box.height = uint32_t(y1 - y0);
    }
    SoftwareTarget target(*screen.sws, res);
    if (screen.ws->present(res.bo(), level, box, target))

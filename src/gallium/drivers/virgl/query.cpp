@@ -58,6 +58,33 @@ bool is_64_bit(pipe_query_type type)
    return type == PIPE_QUERY_TIMESTAMP || type == PIPE_QUERY_TIME_ELAPSED;
 }
 
+BoRef create_result_memory(Context &ctx)
+{
+   // The host writes results only to system memory resources (vrend_create_query), always at their
+   // start, so every query has its own.
+   ResourceDesc desc;
+   desc.format = proto::Format::R8_UNORM;
+   desc.bind = proto::bind::custom;
+   desc.width = desc.size = sizeof(proto::QueryState);
+   return ctx.screen.ws->create_resource(desc);
+}
+
+// A query used again while the host may still write the answer of its use before, or, on hosts that
+// share no memory, still holds that answer: it gets another object and other memory.
+void renew_if_pending(Context &ctx, Query &query)
+{
+   if (!query.bo || !query.fence ||
+       (query.ready && ctx.screen.ws->features().encoded_transfers))
+      return;
+   BoRef memory = create_result_memory(ctx);
+   if (!memory)
+      return;
+   retire_object(ctx, proto::ObjectType::query, query.object, std::move(query.bo));
+   query.bo = std::move(memory);
+   query.object = {ctx.screen.new_object(), false};
+   query.fence.reset();
+}
+
 pipe_query *create_query(pipe_context *pipe, unsigned type, unsigned index)
 {
    Context &ctx = Context::from(pipe);
@@ -66,15 +93,9 @@ pipe_query *create_query(pipe_context *pipe, unsigned type, unsigned index)
    query->index = index;
    query->object.handle = ctx.screen.new_object();
 
-   // The host writes results only to system memory resources (vrend_create_query), always at their
-   // start, so every query has its own.
    proto::QueryType unused;
    if (host_query_type(query->type, unused)) {
-      ResourceDesc desc;
-      desc.format = proto::Format::R8_UNORM;
-      desc.bind = proto::bind::custom;
-      desc.width = desc.size = sizeof(proto::QueryState);
-      query->bo = ctx.screen.ws->create_resource(desc);
+      query->bo = create_result_memory(ctx);
    } else if (query->type != PIPE_QUERY_GPU_FINISHED &&
               query->type != PIPE_QUERY_TIMESTAMP_DISJOINT) {
       delete query;
@@ -85,8 +106,13 @@ pipe_query *create_query(pipe_context *pipe, unsigned type, unsigned index)
 
 void destroy_query(pipe_context *pipe, pipe_query *q)
 {
+   Context &ctx = Context::from(pipe);
    Query &query = from(q);
-   retire_object(Context::from(pipe), proto::ObjectType::query, query.object);
+   if (ctx.render_condition.query == &query) {
+      ctx.render_condition = {};
+      ctx.set_dirty(Dirty::render_condition);
+   }
+   retire_object(ctx, proto::ObjectType::query, query.object, query.bo);
    delete &query;
 }
 
@@ -94,7 +120,9 @@ bool begin_query(pipe_context *pipe, pipe_query *q)
 {
    Context &ctx = Context::from(pipe);
    Query &query = from(q);
+   renew_if_pending(ctx, query);
    query.ready = false;
+   query.begun = true;
    if (query.bo) {
       // Occlusion and the like count what draws do on the current framebuffer.
       ctx.emit(proto::BeginQuery{.handle = use_query(ctx, query)});
@@ -106,6 +134,9 @@ bool end_query(pipe_context *pipe, pipe_query *q)
 {
    Context &ctx = Context::from(pipe);
    Query &query = from(q);
+   if (!query.begun)
+      renew_if_pending(ctx, query);
+   query.begun = false;
    query.ready = false;
    if (query.bo) {
       const proto::ObjectHandle handle = use_query(ctx, query);
@@ -132,6 +163,9 @@ bool read_result(Screen &screen, Query &query, bool wait)
    Winsys &ws = *screen.ws;
    const bool shared = ws.features().encoded_transfers;
    unsigned naps = 0;
+   // The submission is complete: a host that has no answer for this long after has given the query up
+   // (it skips every command once one was wrong).
+   const int64_t give_up = os_time_get_nano() + 5'000'000'000;
    for (;;) {
       if (!shared) {
          if (!ws.transfer_from_host(*query.bo, 0, {.width = sizeof(proto::QueryState)}, {}) ||
@@ -151,8 +185,15 @@ bool read_result(Screen &screen, Query &query, bool wait)
          query.ready = true;
          return true;
       }
-      if (!wait)
+      if (!wait) {
+         if (shared)
+            ws.poll_host(); // so that the next question finds an answer
          return false;
+      }
+      if (os_time_get_nano() > give_up) {
+         ws.declare_lost("the host does not answer a query");
+         return false;
+      }
       // The host polls its queries while it handles messages: keep asking, ever more rarely.
       if (naps++ > 0)
          os_time_sleep(std::min(naps * 50u, 2000u));
@@ -188,9 +229,9 @@ bool get_query_result(pipe_context *pipe, pipe_query *q, bool wait, pipe_query_r
          query.result = 1;
          query.ready = true;
       } else if (!read_result(screen, query, wait)) {
-         if (!screen.ws->lost())
+         if (!wait && !screen.ws->lost())
             return false;
-         query.result = 0; // a dead host leaves nothing to wait for
+         query.result = 0; // nothing to wait for
       }
    }
 

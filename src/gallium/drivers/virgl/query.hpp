@@ -20,6 +20,7 @@ struct Query {
    BoRef bo;
    // Set by end_query: the batch that carries the request for the result.
    std::shared_ptr<Fence> fence;
+   bool begun = false; // between begin and end
    bool ready = false;
    uint64_t result = 0;
 };

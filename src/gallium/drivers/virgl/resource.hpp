@@ -68,13 +68,17 @@ uint32_t host_bind(const Screen &screen, const pipe_resource &templ);
 uint32_t texture_offset(const Resource &res, unsigned level, const pipe_box &box);
 
 // The host wrote to it, or will when the stream gets there.
+inline void mark_host_written(Resource &res, unsigned offset, unsigned size)
+{
+   res.storage->host_writes(offset, size);
+}
 inline void mark_host_written(Resource &res)
 {
-   res.storage->host_newer.store(true, std::memory_order_release);
+   mark_host_written(res, 0, res.base.b.width0);
 }
 inline void mark_buffer_written(Resource &res, unsigned offset, unsigned size)
 {
-   mark_host_written(res);
+   mark_host_written(res, offset, size);
    util_range_add(&res.base.b, &res.base.valid_buffer_range, offset, offset + size);
 }
 

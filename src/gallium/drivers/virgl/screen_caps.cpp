@@ -224,8 +224,8 @@ private:
       set(PIPE_CAP_MAX_COMBINED_HW_ATOMIC_COUNTER_BUFFERS, lim().combined_atomic_buffers);
       // Off until the driver keeps such maps coherent; see force_persistent_maps.
       set(PIPE_CAP_BUFFER_MAP_PERSISTENT_COHERENT, 0);
-      // Unsynchronised maps touch nothing of a context but what is guarded.
-      on({PIPE_CAP_MAP_UNSYNCHRONIZED_THREAD_SAFE});
+      // Mapping would be, but unmapping records an upload in the context.
+      set(PIPE_CAP_MAP_UNSYNCHRONIZED_THREAD_SAFE, 0);
       set(PIPE_CAP_CAN_BIND_CONST_BUFFER_AS_VERTEX, 0);
       // Loose uniforms travel inside the command stream: less than a buffer and its transfer cost.
       set(PIPE_CAP_PREFER_REAL_BUFFER_IN_CONSTBUF0, 0);

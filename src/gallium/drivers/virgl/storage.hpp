@@ -27,6 +27,28 @@ struct Storage {
    // The host's copy has what the guest memory lacks (rendering, copies, shader writes). While this
    // is false the guest memory of a buffer mirrors the host's copy and can be read without asking.
    std::atomic<bool> host_newer{false};
+   // Where, in bytes of a buffer: outside of it guest memory is right all the same. Only grows.
+   std::atomic<uint32_t> host_first{~0u}, host_end{0};
+
+   // Maps of the application's thread for writing whose data has not been sent yet: guest memory that
+   // a read-back must not overwrite.
+   std::atomic<uint32_t> unsent_writes{0};
+
+   void host_writes(uint32_t offset, uint32_t size)
+   {
+      uint32_t seen = host_first.load(std::memory_order_relaxed);
+      while (offset < seen && !host_first.compare_exchange_weak(seen, offset))
+         ;
+      seen = host_end.load(std::memory_order_relaxed);
+      while (offset + size > seen && !host_end.compare_exchange_weak(seen, offset + size))
+         ;
+      host_newer.store(true, std::memory_order_release);
+   }
+   bool host_newer_in(uint32_t offset, uint32_t size) const
+   {
+      return host_newer.load(std::memory_order_acquire) && offset < host_end.load() &&
+             offset + size > host_first.load();
+   }
 
    std::byte *memory() const { return cpu ? cpu.get() : bo ? bo->map() : nullptr; }
    bool memory_busy(const Winsys &ws) const

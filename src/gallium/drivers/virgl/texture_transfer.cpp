@@ -35,11 +35,14 @@ TightLayout tight_layout(pipe_format format, const pipe_box &box)
    return l;
 }
 
-// Layers that one command may carry. Cube faces go one by one: the host uploads only the first
-// (virglrenderer, vrend_renderer_transfer_write_iov).
+// Layers that one command may carry. Of cubes and one-dimensional arrays the host uploads only the
+// first, and of compressed textures it counts the bytes of one (virglrenderer,
+// vrend_renderer_transfer_write_iov).
 int layers_per_command(const pipe_resource &t, int depth)
 {
-   return t.target == PIPE_TEXTURE_CUBE ? 1 : depth;
+   const bool singly = t.target == PIPE_TEXTURE_CUBE || t.target == PIPE_TEXTURE_1D_ARRAY ||
+                       util_format_is_compressed(t.format);
+   return singly ? 1 : depth;
 }
 
 proto::Box host_box(const pipe_box &box, int z, int depth)
@@ -293,6 +296,18 @@ void unmap_proxy(pipe_context *pipe, Transfer &transfer)
       pipe->texture_subdata(pipe, t.resource, t.level, PIPE_MAP_WRITE, &t.box, transfer.heap.get(),
                             t.stride, t.layer_stride);
       return;
+   }
+   if (write && transfer.heap) {
+      pipe_transfer &inner = *transfer.proxy_transfer;
+      Transfer &proxy = *Transfer::from(&inner);
+      std::byte *texels = proxy.storage->memory();
+      for (int z = 0; texels && z < t.box.depth; z++) {
+         util_format_translate(transfer.proxy->format,
+                               texels + size_t(z) * inner.layer_stride, inner.stride, 0, 0,
+                               t.resource->format,
+                               transfer.heap.get() + size_t(z) * t.layer_stride, t.stride, 0, 0,
+                               t.box.width, t.box.height);
+      }
    }
    pipe->texture_unmap(pipe, transfer.proxy_transfer);
    if (write)

@@ -18,6 +18,7 @@ struct Transfer {
    // A texture written without reading it: where the new texels are put.
    StagingSlice staging;
    std::unique_ptr<std::byte[]> heap; // the same where the host copies from no staging memory
+   bool counted = false; // in Storage::unsent_writes
    // Textures the host cannot transfer as they are: mapped through a copy.
    pipe_resource *proxy = nullptr;
    pipe_transfer *proxy_transfer = nullptr;
