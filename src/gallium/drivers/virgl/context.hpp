@@ -335,6 +335,11 @@ void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resou
 // Sends a range of a buffer's guest memory to the host's copy, in the order of the stream.
 void upload_from_memory(Context &ctx, Resource &buffer, uint32_t offset, uint32_t size);
 
+// After a flush: asks for the picture that the loader is going to show, if it showed the last one
+// right after its flush. The frontend waits for the flush's fence before it presents, so the picture
+// arrives with that wait and needs none of its own.
+void fetch_for_present(Context &ctx);
+
 // The initialisers of each subject's entry points.
 void context_init_objects(Context &ctx);
 void context_init_views(Context &ctx);

@@ -165,8 +165,9 @@ void flush(pipe_context *pipe, pipe_fence_handle **out, unsigned flags)
       ctx.submit(&fd);
       fence->fd = fd;
       fence->submitted(ctx.batch.last_submission());
-   } else {
+   } else if (!ctx.batch.empty()) {
       ctx.submit();
+      fetch_for_present(ctx);
    }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "frontend/sw_winsys.h"
+#include "util/u_surface.h"
 #include "util/u_threaded_context.h"
 
 #include "context.hpp"
@@ -28,6 +29,41 @@ private:
    Resource &res_;
 };
 
+// The part of the picture to show, inside the picture.
+Box visible_box(const pipe_resource &t, unsigned layer, const pipe_box *sub_box)
+{
+   Box box{.z = layer, .width = t.width0, .height = t.height0};
+   if (!sub_box)
+      return box;
+   const int width = int(t.width0), height = int(t.height0);
+   const int x0 = std::clamp(int(sub_box->x), 0, width);
+   const int x1 = std::clamp(int(sub_box->x) + int(sub_box->width), x0, width);
+   const int y0 = std::clamp(int(sub_box->y), 0, height);
+   const int y1 = std::clamp(int(sub_box->y) + int(sub_box->height), y0, height);
+   box.x = uint32_t(x0);
+   box.y = uint32_t(y0);
+   box.width = uint32_t(x1 - x0);
+   box.height = uint32_t(y1 - y0);
+   return box;
+}
+
+// Shows what fetch_for_present() has brought into guest memory.
+bool show_fetched(Winsys &ws, Resource &res, const Box &box, DisplayTarget &target)
+{
+   const std::byte *memory = res.bo().map();
+   if (!memory || !ws.wait_idle(res.bo(), UINT64_MAX) || ws.lost())
+      return false;
+   uint32_t stride = 0;
+   std::byte *to = target.map(stride);
+   if (!to)
+      return false;
+   util_copy_rect(reinterpret_cast<ubyte *>(to), res.base.b.format, stride, box.x, box.y, box.width, box.height,
+                  reinterpret_cast<const ubyte *>(memory),
+                  int(res.layout.stride[0]), box.x, box.y);
+   target.unmap();
+   return true;
+}
+
 void flush_frontbuffer(pipe_screen *pscreen, pipe_context *pipe, pipe_resource *resource,
                        unsigned level, unsigned layer, void *drawable, pipe_box *sub_box)
 {
@@ -35,27 +71,44 @@ void flush_frontbuffer(pipe_screen *pscreen, pipe_context *pipe, pipe_resource *
    Resource &res = *Resource::from(resource);
    if (!screen.sws || !res.dt)
       return;
+   bool unchanged = false; // since its last flush
    if (pipe) {
-      Context::from(threaded_context_unwrap_sync(pipe)).submit();
+      Context &ctx = Context::from(threaded_context_unwrap_sync(pipe));
+      unchanged = ctx.batch.empty() && res.flushed_at != 0 &&
+                  res.flushed_at == ctx.batch.last_submission();
+      ctx.submit();
    }
-   Box box{.z = layer, .width = resource->width0, .height = resource->height0};
-   if (sub_box) {
-      const int width = int(resource->width0), height = int(resource->height0);
-      const int x0 = std::clamp(int(sub_box->x), 0, width);
-      const int x1 = std::clamp(int(sub_box->x) + int(sub_box->width), x0, width);
-      const int y0 = std::clamp(int(sub_box->y), 0, height);
-      const int y1 = std::clamp(int(sub_box->y) + int(sub_box->height), y0, height);
-      box.x = uint32_t(x0);
-      box.y = uint32_t(y0);
-      box.width = uint32_t(x1 - x0);
-      box.height = uint32_t(y1 - y0);
-   }
+   const bool fetched = std::exchange(res.fetched, false) && unchanged && level == 0 && layer == 0;
+   res.shown_after_flush = unchanged;
+
+   const Box box = visible_box(*resource, layer, sub_box);
    SoftwareTarget target(*screen.sws, res);
-   if (screen.ws->present(res.bo(), level, box, target))
+   if (fetched ? show_fetched(*screen.ws, res, box, target)
+               : screen.ws->present(res.bo(), level, box, target))
       screen.sws->displaytarget_display(screen.sws, res.dt, drawable, sub_box);
 }
 
 } // namespace
+
+void fetch_for_present(Context &ctx)
+{
+   Winsys &ws = *ctx.screen.ws;
+   const pipe_surface *surface = ctx.framebuffer.nr_cbufs ? ctx.framebuffer.cbufs[0] : nullptr;
+   if (!surface || !ws.features().encoded_transfers)
+      return;
+   Resource &res = *Resource::from(surface->texture);
+   if (!res.dt || res.base.b.nr_samples > 1)
+      return;
+   res.flushed_at = ctx.batch.last_submission();
+   // Fetched in vain: the program flushes more often than it shows.
+   if (std::exchange(res.fetched, false))
+      res.shown_after_flush = false;
+   if (!res.shown_after_flush)
+      return;
+   res.fetched = ws.transfer_from_host(
+      res.bo(), 0, {.width = res.base.b.width0, .height = res.base.b.height0},
+      {.stride = res.layout.stride[0], .layer_stride = res.layout.layer_stride[0]});
+}
 
 void screen_init_present(Screen &screen)
 {

@@ -39,6 +39,11 @@ struct Resource {
    // Software presentation: the loader's surface this texture is shown on.
    sw_displaytarget *dt = nullptr;
    unsigned dt_stride = 0;
+   // See fetch_for_present(). The submission that ended with a flush while this was drawn to; whether
+   // the loader showed it right after; and the picture fetched ahead that nobody has shown yet.
+   uint64_t flushed_at = 0;
+   bool shown_after_flush = false;
+   bool fetched = false;
    // Constant uploader buffers that were bound as another kind of buffer: what the host has of them.
    BoRef host_copy;
    // Stream uploader buffers: ranges the guest wrote that no command has needed yet.
