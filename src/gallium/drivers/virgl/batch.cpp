@@ -135,6 +135,7 @@ uint64_t Batch::submit(int *out_fence_fd, bool carry)
    fences_.clear();
 
    cursor_ = begin_;
+   generation_++;
    if (!bos_.empty()) {
       bos_.clear();
       if (table_.size() > initial_buckets * 16)

@@ -35,6 +35,12 @@ public:
    // Appends one command; the caller has made sure of the room.
    template <class Packet> void write(const Packet &packet) { cursor_ = packet.write(cursor_); }
 
+   // Dwords recorded; and back to an earlier count, to write the last command anew.
+   uint32_t position() const { return uint32_t(cursor_ - begin_); }
+   void rewind(uint32_t position) { cursor_ = begin_ + position; }
+   // Counts the submissions, failed ones too: a position means something only within one.
+   uint32_t generation() const { return generation_; }
+
    // Makes `bo` part of the submission, once however often it is called. O(1): the buffer remembers
    // where it stands, and a hash table answers when another context's batch moved that hint.
    void reference(Bo &bo)
@@ -81,6 +87,7 @@ private:
    std::vector<std::shared_ptr<Fence>> fences_;
    int in_fence_fd_ = -1;
    uint64_t last_submission_ = 0;
+   uint32_t generation_ = 0;
 };
 
 } // namespace virgl

@@ -39,7 +39,20 @@ proto::Box range_box(uint32_t offset, uint32_t size)
 
 void emit_copy(Context &ctx, Bo &dst, uint32_t offset, uint32_t size, Bo &src, uint32_t src_offset)
 {
-   const proto::CopyTransfer3d packet{
+   auto &last = ctx.last_upload;
+   proto::CopyTransfer3d &packet = last.packet;
+   const bool follows = last.end != 0 && last.generation == ctx.batch.generation() &&
+                        last.end == ctx.batch.position() &&
+                        packet.resource == dst.handle() && packet.staging_resource == src.handle() &&
+                        uint32_t(packet.box.x + packet.box.width) == offset &&
+                        packet.staging_offset + uint32_t(packet.box.width) == src_offset;
+   if (follows) {
+      offset = packet.box.x;
+      size += packet.box.width;
+      src_offset = packet.staging_offset;
+      ctx.batch.rewind(last.begin);
+   }
+   packet = {
       .resource = dst.handle(),
       .stride = size,
       .layer_stride = size,
@@ -49,10 +62,14 @@ void emit_copy(Context &ctx, Bo &dst, uint32_t offset, uint32_t size, Bo &src, u
       .synchronized = true,
    };
    // Room first: a submission in between would drop the references just taken.
-   ctx.make_room(1 + packet.payload_dwords());
+   if (!follows)
+      ctx.make_room(1 + packet.payload_dwords());
    ctx.batch.reference(dst);
    ctx.batch.reference(src);
+   last.begin = ctx.batch.position();
    ctx.batch.write(packet);
+   last.end = ctx.batch.position();
+   last.generation = ctx.batch.generation();
 }
 
 // The data inside the stream, in pieces. The host writes it unsynchronised, so what it is still
@@ -80,7 +97,8 @@ void upload_inline(Context &ctx, Bo &dst, uint32_t offset, const std::byte *data
 void upload_bytes(Context &ctx, Bo &dst, uint32_t offset, const std::byte *data, uint32_t size)
 {
    if (ctx.screen.copies_from_staging()) {
-      if (StagingSlice slice = ctx.staging.allocate(size)) {
+      // Bytes have no alignment to keep, and uploads that touch can then become one.
+      if (StagingSlice slice = ctx.staging.allocate(size, 4)) {
          std::memcpy(slice.map, data, size);
          emit_copy(ctx, dst, offset, size, *slice.bo, slice.offset);
          return;

@@ -193,6 +193,14 @@ struct Context {
    StagingPool staging;
    primconvert_context *primconvert = nullptr;
 
+   // The upload that was recorded last, while no other command has followed it: one that goes on where
+   // it ended becomes part of it.
+   struct {
+      proto::CopyTransfer3d packet;
+      uint32_t begin = 0, end = 0; // positions in the batch
+      uint32_t generation = 0;     // of the batch
+   } last_upload;
+
    uint32_t dirty = 0;
 
    BlendState *blend = nullptr;

@@ -61,12 +61,13 @@ BoRef StagingPool::new_chunk(uint32_t size)
    return ws_.create_resource(desc);
 }
 
-StagingSlice StagingPool::allocate(uint32_t size)
+StagingSlice StagingPool::allocate(uint32_t size, uint32_t alignment)
 {
    StagingSlice slice;
    if (size > UINT32_MAX - chunk_bytes)
       return slice;
-   const uint32_t aligned = (size + 63) & ~63u;
+   const uint32_t aligned = (size + 3) & ~3u;
+   used_ = (used_ + alignment - 1) & ~(alignment - 1);
    if (!chunk_ || used_ + aligned > chunk_->size()) {
       if (chunk_) {
          filled_bytes_ += chunk_->size();

@@ -27,9 +27,9 @@ class StagingPool {
 public:
    StagingPool(Winsys &ws, Context &ctx) : ws_(ws), ctx_(ctx) {}
 
-   // `size` bytes at a multiple of 64; an empty slice when no memory is to be had. May submit the
+   // `size` bytes at a multiple of `alignment`, a power of two; an empty slice when no memory is to be had. May submit the
    // context's batch and wait for the host where too much is on its way.
-   StagingSlice allocate(uint32_t size);
+   StagingSlice allocate(uint32_t size, uint32_t alignment = 64);
 
 private:
    static constexpr uint32_t chunk_bytes = 1024 * 1024;
