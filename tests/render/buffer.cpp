@@ -2,6 +2,7 @@
 // Buffers: updates between draws, mapping with every combination of flags, orphaning.
 #include "scene.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace render {
@@ -210,7 +211,84 @@ void large(Test &t)
    t.hash("half", back);
 }
 
+// A buffer written piece by piece where pieces touch, overlap and leave gaps, seen by draws between.
+void touching_pieces(Test &t)
+{
+   t.clear({0, 0, 0});
+   constexpr int size = 4096;
+   std::vector<uint8_t> wanted(size, 0);
+   const GLuint buffer = t.buffer(GL_ARRAY_BUFFER, wanted);
+   Random random(21);
+   int at = 0;
+   for (int i = 0; i < 200; i++) {
+      // Mostly where the last piece ended.
+      if (i % 5 == 4)
+         at = int(random.next() % size);
+      const int length = std::min(int(4 + random.next() % 64), size - at);
+      if (length <= 0) {
+         at = 0;
+         continue;
+      }
+      const std::vector<uint8_t> piece = random.bytes(size_t(length));
+      if (i % 3 == 0) {
+         glBufferSubData(GL_ARRAY_BUFFER, at, length, piece.data());
+      } else if (void *map = glMapBufferRange(GL_ARRAY_BUFFER, at, length,
+                                              GL_MAP_WRITE_BIT | GL_MAP_UNSYNCHRONIZED_BIT |
+                                                 GL_MAP_INVALIDATE_RANGE_BIT)) {
+         std::memcpy(map, piece.data(), piece.size());
+         glUnmapBuffer(GL_ARRAY_BUFFER);
+      } else {
+         t.fail("no mapping of %d bytes", length);
+      }
+      std::copy(piece.begin(), piece.end(), wanted.begin() + at);
+      at += length;
+   }
+   // As the host has it: a copy there, then read back.
+   const GLuint copy = t.buffer(GL_COPY_WRITE_BUFFER, size, nullptr);
+   glBindBuffer(GL_COPY_READ_BUFFER, buffer);
+   glBindBuffer(GL_COPY_WRITE_BUFFER, copy);
+   glCopyBufferSubData(GL_COPY_READ_BUFFER, GL_COPY_WRITE_BUFFER, 0, 0, size);
+   std::vector<uint8_t> got(size);
+   glGetBufferSubData(GL_COPY_WRITE_BUFFER, 0, size, got.data());
+   if (got != wanted)
+      t.fail("the host's buffer is not what was written piece by piece");
+   const GLuint texture = t.texture_2d(GL_RGBA8, 32, 32, GL_RGBA, GL_UNSIGNED_BYTE, got.data());
+   t.show(texture);
+}
+
+// What the host wrote into storage that glBufferData gave a busy buffer, then partly mapped.
+void written_then_mapped(Test &t)
+{
+   t.clear({0, 0, 0});
+   const std::vector<uint8_t> first = Random(31).bytes(4096), second = Random(32).bytes(4096);
+   const GLuint source = t.buffer(GL_COPY_READ_BUFFER, second);
+   const GLuint buffer = t.buffer(GL_COPY_WRITE_BUFFER, first);
+   for (int i = 0; i < 10; i++) {
+      glBindBuffer(GL_COPY_READ_BUFFER, source);
+      glBindBuffer(GL_COPY_WRITE_BUFFER, buffer);
+      glBufferData(GL_COPY_WRITE_BUFFER, 4096, nullptr, GL_DYNAMIC_COPY);
+      glCopyBufferSubData(GL_COPY_READ_BUFFER, GL_COPY_WRITE_BUFFER, 0, 0, 4096);
+      auto *map = static_cast<uint8_t *>(
+         glMapBufferRange(GL_COPY_WRITE_BUFFER, 64, 256, GL_MAP_WRITE_BIT));
+      if (!map) {
+         t.fail("no mapping");
+         return;
+      }
+      std::memset(map, 0xab, 4);
+      glUnmapBuffer(GL_COPY_WRITE_BUFFER);
+      std::vector<uint8_t> wanted = second, got(4096);
+      std::memset(wanted.data() + 64, 0xab, 4);
+      glGetBufferSubData(GL_COPY_WRITE_BUFFER, 0, 4096, got.data());
+      if (got != wanted)
+         t.fail("a partly written mapping changes what the host wrote (round %d)", i);
+   }
+   const GLuint texture = t.texture_2d(GL_RGBA8, 32, 32, GL_RGBA, GL_UNSIGNED_BYTE, second.data());
+   t.show(texture);
+}
+
 constexpr Scene table[] = {
+   {"buffer-touching-pieces", Api::core, touching_pieces},
+   {"buffer-written-then-mapped", Api::core, written_then_mapped},
    {"buffer-sub-data", Api::core, sub_data},   {"buffer-map-flags", Api::core, map_flags},
    {"buffer-orphaning", Api::core, orphaning}, {"buffer-streaming", Api::core, streaming},
    {"buffer-read-in-use", Api::core, read_while_used}, {"buffer-churn", Api::core, churn},

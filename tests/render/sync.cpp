@@ -2,6 +2,7 @@
 // Fences, several contexts, threads, contexts that come and go.
 #include "scene.hpp"
 
+#include <chrono>
 #include <mutex>
 #include <thread>
 
@@ -219,7 +220,27 @@ void come_and_go(Test &t)
 }
 
 
+// Asked for again and again with no time to wait, and with nobody else to flush.
+void polled(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   for (int i = 0; i < 8; i++) {
+      t.use_flat(colour(i));
+      const float x = -1.0f + 0.25f * static_cast<float>(i);
+      t.rect(x, -0.9f, x + 0.2f, 0.9f);
+      GLsync fence = glFenceSync(GL_SYNC_GPU_COMMANDS_COMPLETE, 0);
+      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      GLenum status = GL_TIMEOUT_EXPIRED;
+      while (status == GL_TIMEOUT_EXPIRED && std::chrono::steady_clock::now() < end)
+         status = glClientWaitSync(fence, i % 2 ? GL_SYNC_FLUSH_COMMANDS_BIT : 0, 0);
+      if (status != GL_ALREADY_SIGNALED && status != GL_CONDITION_SATISFIED)
+         t.fail("a fence that is only asked for is never signalled (0x%04x)", status);
+      glDeleteSync(fence);
+   }
+}
+
 constexpr Scene table[] = {
+   {"sync-polled", Api::core, polled},
    {"sync-fences", Api::core, fences},         {"sync-two-threads", Api::core, two_threads},
    {"sync-two-drawing", Api::core, two_drawing}, {"sync-by-turns", Api::core, by_turns},
    {"sync-come-and-go", Api::core, come_and_go},

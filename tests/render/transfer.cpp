@@ -2,6 +2,7 @@
 // Pixels: uploads of parts with odd strides, pixel buffers, read-backs.
 #include "scene.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace render {
@@ -254,7 +255,30 @@ void large_texture(Test &t)
       t.fail("a large texture does not read back as it was");
 }
 
+// One row that is longer than a command of the stream can hold.
+void wide_row(Test &t)
+{
+   t.clear({0, 0, 0});
+   GLint width = 0;
+   glGetIntegerv(GL_MAX_TEXTURE_SIZE, &width);
+   width = std::min(width, 16384);
+   std::vector<float> texels(size_t(width) * 4);
+   Random random(11);
+   for (float &f : texels)
+      f = random.unit();
+   const GLuint texture = t.texture_2d(GL_RGBA32F, width, 2, GL_RGBA, GL_FLOAT, nullptr);
+   for (int y = 0; y < 2; y++)
+      glTexSubImage2D(GL_TEXTURE_2D, 0, 0, y, width, 1, GL_RGBA, GL_FLOAT, texels.data());
+   t.show(texture);
+   std::vector<float> back(texels.size() * 2);
+   glGetTexImage(GL_TEXTURE_2D, 0, GL_RGBA, GL_FLOAT, back.data());
+   if (!std::equal(texels.begin(), texels.end(), back.begin()) ||
+       !std::equal(texels.begin(), texels.end(), back.begin() + ptrdiff_t(texels.size())))
+      t.fail("a wide row does not read back as it was");
+}
+
 constexpr Scene table[] = {
+   {"transfer-wide-row", Api::core, wide_row},
    {"transfer-strides", Api::core, sub_image_strides},
    {"transfer-in-use", Api::core, sub_image_in_use},
    {"transfer-boxes", Api::core, boxes_3d},
