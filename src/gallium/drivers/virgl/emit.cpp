@@ -275,13 +275,27 @@ void emit_samplers(Context &ctx, proto::ShaderStage stage, StageState &s, bool a
                                           s.sent_num_samplers, &proto::BindSamplerStates::states);
 }
 
+// From the first to the last of the slots marked in a mask, which is cleared; empty where none is.
+struct SlotRange {
+   unsigned first = 0, end = 0;
+
+   explicit SlotRange(uint32_t &marked)
+   {
+      if (marked) {
+         first = std::countr_zero(marked);
+         end = 32 - std::countl_zero(marked);
+         marked = 0;
+      }
+   }
+   bool empty() const { return first == end; }
+};
+
 void emit_shader_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
 {
-   const uint32_t changed = std::exchange(s.buffers_changed, 0);
-   if (!changed)
+   const SlotRange changed(s.buffers_changed);
+   const auto [first, end] = changed;
+   if (changed.empty())
       return;
-   const unsigned first = std::countr_zero(changed);
-   const unsigned end = 32 - std::countl_zero(changed);
    std::array<proto::ShaderBuffer, PIPE_MAX_SHADER_BUFFERS> now{};
    for (unsigned i = first; i < end; i++) {
       const pipe_shader_buffer &b = s.buffers[i];
@@ -301,11 +315,10 @@ void emit_shader_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
 
 void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
 {
-   const uint32_t changed = std::exchange(s.images_changed, 0);
-   if (!changed)
+   const SlotRange changed(s.images_changed);
+   const auto [first, end] = changed;
+   if (changed.empty())
       return;
-   const unsigned first = std::countr_zero(changed);
-   const unsigned end = 32 - std::countl_zero(changed);
    std::array<proto::ShaderImage, PIPE_MAX_SHADER_IMAGES> now{};
    for (unsigned i = first; i < end; i++) {
       const pipe_image_view &view = s.images[i];
