@@ -267,7 +267,7 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    }
 
    // Compute-only contexts gain nothing from another thread; video must not have it.
-   if (!screen.threaded || !(flags & PIPE_CONTEXT_PREFER_THREADED) ||
+   if (!(flags & PIPE_CONTEXT_PREFER_THREADED) ||
        (flags & PIPE_CONTEXT_COMPUTE_ONLY))
       return &p;
 

@@ -58,6 +58,7 @@ struct SamplerState : Object {
 };
 
 struct VertexElements : Object {
+   proto::CreateVertexElements packet; // its span is `elements`: the object stays where it is made
    uint32_t count = 0;
    std::array<proto::VertexElement, PIPE_MAX_ATTRIBS> elements{};
    // Where `remapped`: binding i takes the vertex buffer binding_map[i]. The host handles instance
@@ -307,7 +308,6 @@ private:
    void open_batch();
    void reference_bindings();
 };
-
 
 // Queues the host's object for destruction; any thread.
 void retire_object(Context &ctx, proto::ObjectType type, const Object &object, BoRef memory = {});

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Draws and dispatches.
 #include "indices/u_primconvert.h"
-#include "util/u_draw.h"
 #include "util/u_prim.h"
 #include "util/u_upload_mgr.h"
 
 #include "context.hpp"
-#include "limits.hpp"
 
 namespace virgl {
 

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "context.hpp"
-#include "limits.hpp"
 #include "formats.hpp"
 #include "query.hpp"
 
@@ -16,32 +15,24 @@ namespace {
 using proto::ObjectHandle;
 using proto::ResourceHandle;
 
+// Encodes a state object the first time it is needed.
+template <class T> void encode_once(Context &ctx, T &object)
+{
+   if (object.encoded)
+      return;
+   ctx.emit(object.packet);
+   object.encoded = true;
+}
+
 // Objects that are bound by BIND_OBJECT.
 template <class T>
 void emit_bound_object(Context &ctx, proto::ObjectType type, T *object, ObjectHandle &sent)
 {
    if (!object || object->handle == sent)
       return;
-   if (!object->encoded) {
-      ctx.emit(object->packet);
-      object->encoded = true;
-   }
+   encode_once(ctx, *object);
    ctx.emit(proto::BindObject{.type = type, .handle = object->handle});
    sent = object->handle;
-}
-
-void emit_vertex_elements(Context &ctx)
-{
-   VertexElements *ve = ctx.vertex_elements;
-   if (!ve || ve->handle == ctx.sent_vertex_elements)
-      return;
-   if (!ve->encoded) {
-      ctx.emit(proto::CreateVertexElements{
-         .handle = ve->handle, .elements = std::span(ve->elements.data(), ve->count)});
-      ve->encoded = true;
-   }
-   ctx.emit(proto::BindObject{.type = proto::ObjectType::vertex_elements, .handle = ve->handle});
-   ctx.sent_vertex_elements = ve->handle;
 }
 
 void emit_vertex_buffers(Context &ctx)
@@ -260,10 +251,7 @@ void emit_samplers(Context &ctx, proto::ShaderStage stage, StageState &s, bool a
       now[i] = ObjectHandle::none;
       if (!sampler)
          continue;
-      if (!sampler->encoded) {
-         ctx.emit(sampler->packet);
-         sampler->encoded = true;
-      }
+      encode_once(ctx, *sampler);
       now[i] = sampler->handle;
    }
    // Unbinding trailing samplers says nothing to the host that a draw could notice.
@@ -538,7 +526,8 @@ void emit_draw_state(Context &ctx)
             ctx.dirty |= uint32_t(Dirty::stages);
       }
       if (is(Dirty::vertex_elements))
-         emit_vertex_elements(ctx);
+         emit_bound_object(ctx, proto::ObjectType::vertex_elements, ctx.vertex_elements,
+                           ctx.sent_vertex_elements);
       if (is(Dirty::vertex_buffers))
          emit_vertex_buffers(ctx);
       if (is(Dirty::atomics))

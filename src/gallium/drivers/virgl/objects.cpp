@@ -212,6 +212,8 @@ void *create_vertex_elements(pipe_context *pipe, unsigned count, const pipe_vert
       to.src_format = format_to_host(static_cast<pipe_format>(elements[i].src_format));
       object->binding_map[i] = elements[i].vertex_buffer_index;
    }
+   object->packet.handle = object->handle;
+   object->packet.elements = std::span(object->elements.data(), count);
    return object;
 }
 

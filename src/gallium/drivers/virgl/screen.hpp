@@ -44,7 +44,6 @@ struct Screen {
    std::mutex ids_lock;
    std::atomic<uint32_t> next_sub_ctx{1};
    std::atomic<uint32_t> next_object{1};
-   bool threaded = true;
 
    static Screen &from(pipe_screen *s) { return *reinterpret_cast<Screen *>(s); }
 
