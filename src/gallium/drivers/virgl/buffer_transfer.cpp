@@ -280,7 +280,7 @@ void buffer_subdata(pipe_context *pipe, pipe_resource *resource, unsigned usage,
 }
 
 void replace_buffer_storage(pipe_context *pipe, pipe_resource *dst_res, pipe_resource *src_res,
-                            unsigned, uint32_t, uint32_t delete_id)
+                            unsigned, uint32_t rebind_mask, uint32_t delete_id)
 {
    Context &ctx = Context::from(pipe);
    Resource &dst = *Resource::from(dst_res);
@@ -297,6 +297,11 @@ void replace_buffer_storage(pipe_context *pipe, pipe_resource *dst_res, pipe_res
       if (ctx.atomics[i].buffer == dst_res)
          ctx.set_dirty(Dirty::atomics);
    }
+   // threaded_context says where it is bound; of most buffers that are replaced a lot, no shader is told.
+   constexpr uint32_t outside_shaders = 1u << TC_BINDING_VERTEX_BUFFER |
+                                        1u << TC_BINDING_STREAMOUT_BUFFER;
+   if (!(rebind_mask & ~outside_shaders))
+      return;
    for (unsigned i = 0; i < num_stages; i++) {
       StageState &s = ctx.stages[i];
       uint32_t dirty = 0;
