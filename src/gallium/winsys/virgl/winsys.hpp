@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The one interface between the driver and what carries its commands to a host.
 //
-// An implementation (vtest today, DRM and capture later) turns these calls into messages or ioctls.
+// An implementation (vtest, DRM; capture later) turns these calls into messages or ioctls.
 // The driver includes this header and nothing of an implementation.
 //
 // Thread-safety: every member function of Winsys and Bo may be called from any thread at any time.
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -176,6 +177,28 @@ struct WinsysFeatures {
    bool fence_fds = false;
    // Resources can be exported to and imported from other processes.
    bool sharing = false;
+   // create_blob() works for memory of the guest's, or of the host's that the guest can map.
+   bool guest_blobs = false;
+   bool host_blobs = false;
+};
+
+// Whose memory a blob resource is.
+enum class BlobKind : uint8_t {
+   guest,       // pages of the guest; the host has no storage of its own
+   host_mapped, // the host's own storage, mapped into the guest: no transfers, coherent
+};
+
+// How another process, or another part of this one, names a resource.
+enum class ShareKind : uint8_t {
+   flink,   // a global GEM name of the device
+   kms,     // the GEM handle in the file description of this winsys; the name stays the winsys'
+   dma_buf, // a descriptor
+};
+
+struct SharedHandle {
+   ShareKind kind = ShareKind::dma_buf;
+   uint32_t name = 0; // flink, kms
+   int fd = -1;       // dma_buf. Import: borrowed. Export: the caller owns it
 };
 
 class Winsys {
@@ -190,6 +213,19 @@ public:
    // reference when the host or the guest refuses (out of memory, lost).
    virtual BoRef create_resource(const ResourceDesc &desc) = 0;
 
+   // A blob resource of this description, never from the cache; desc.size bytes are rounded up to
+   // pages. Empty when the kind is not offered (features) or refused.
+   virtual BoRef create_blob(const ResourceDesc &, BlobKind) { return {}; }
+
+   // The resource that `handle` names. The same resource imported twice, or imported where it was
+   // made, is the same Bo. `desc` is how the importer sees it; a Bo that exists keeps its own.
+   // The result's size() is what the kernel says. Empty, with errno set, when refused (no such
+   // resource, another device's memory, `sharing` not offered).
+   virtual BoRef import_resource(const SharedHandle &handle, const ResourceDesc &desc);
+   // Fills in `handle` according to handle.kind. From here on others may use the resource: it is
+   // never reused for another one, and counts as busy until the host was asked.
+   virtual bool export_resource(Bo &bo, SharedHandle &handle);
+
    // Moves a region between guest memory and host storage, in order with earlier submissions. The
    // guest memory may be reused (to_host) or read (from_host) only after wait_idle() on the
    // resource. A transfer takes a number of the same row as submissions. False: refused or lost.
@@ -201,10 +237,12 @@ public:
    // Sends a finished stream of whole commands. `bos` are the resources it names, each once.
    // `in_fence_fd` is a sync file to wait for (-1: none), borrowed. `out_fence_fd`, where not null,
    // receives a sync file the caller owns (-1 where fence_fds is not offered).
+   // `awaited`: somebody is going to wait for this very submission (a fence), so the winsys should
+   // see to it that this is cheap.
    // Returns the submission's number, which grows from call to call (transfers take numbers too);
    // 0 when it failed (the winsys is then lost).
    virtual uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                           int in_fence_fd, int *out_fence_fd) = 0;
+                           int in_fence_fd, int *out_fence_fd, bool awaited = false) = 0;
 
    // Whether submission `number` and all before it are known to be complete: no system call.
    bool known_complete(uint64_t number) const
@@ -279,6 +317,18 @@ inline std::byte *Bo::map() const
    if (map_pending_.load(std::memory_order_acquire)) [[unlikely]]
       ws_.finish_map(const_cast<Bo &>(*this));
    return map_;
+}
+
+inline BoRef Winsys::import_resource(const SharedHandle &, const ResourceDesc &)
+{
+   errno = ENOTSUP;
+   return {};
+}
+
+inline bool Winsys::export_resource(Bo &, SharedHandle &)
+{
+   errno = ENOTSUP;
+   return false;
 }
 
 inline void BoRef::reset()

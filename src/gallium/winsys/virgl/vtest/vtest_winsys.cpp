@@ -304,7 +304,7 @@ VtestWinsys::Ticket VtestWinsys::ask_anew(Answer kind)
 }
 
 uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                             int in_fence_fd, int *out_fence_fd)
+                             int in_fence_fd, int *out_fence_fd, bool)
 {
    (void)in_fence_fd;
    if (out_fence_fd)
