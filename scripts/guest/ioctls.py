@@ -1,0 +1,2 @@
+class IoctlReport: pass
+def preload_library(): pass
