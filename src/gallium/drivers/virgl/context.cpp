@@ -64,15 +64,19 @@ void Context::reference_bindings()
       use(target ? target->base.buffer : nullptr);
    for (uint32_t i = 0; i < num_atomics; i++)
       use(atomics[i].buffer);
-   for (StageState &s : stages) {
+   for (unsigned stage = 0; stage < stages.size(); stage++) {
+      StageState &s = stages[stage];
       for (const auto &cb : s.ubos)
          use(cb.buffer);
       for (const auto &b : s.buffers)
          use(b.buffer);
       for (const auto &image : s.images)
          use(image.resource);
-      for (uint32_t i = 0; i < s.num_views; i++)
+      for (uint32_t i = 0; i < s.num_views; i++) {
          use(s.views[i] ? s.views[i]->texture : nullptr);
+         if (s.views[i] && Resource::from(s.views[i]->texture)->plane)
+            set_dirty(pipe_shader_type(stage), StageDirty::views); // to be filled anew
+      }
    }
 }
 

@@ -23,20 +23,6 @@ unsigned layers_of(const pipe_resource &t, unsigned level)
    return t.target == PIPE_TEXTURE_CUBE ? 6 : std::max<unsigned>(t.array_size, 1);
 }
 
-TextureLayout layout_of(const pipe_resource &t)
-{
-   TextureLayout layout;
-   for (unsigned level = 0; level <= t.last_level && level < layout.stride.size(); level++) {
-      const uint64_t stride = util_format_get_stride(t.format, u_minify(t.width0, level));
-      const uint64_t rows = util_format_get_nblocksy(t.format, u_minify(t.height0, level));
-      layout.level_offset[level] = uint32_t(layout.total);
-      layout.stride[level] = uint32_t(stride);
-      layout.layer_stride[level] = uint32_t(stride * rows);
-      layout.total += stride * rows * layers_of(t, level);
-   }
-   return layout;
-}
-
 // Buffers of nearly the same size should be able to take each other's place in the winsys' cache.
 uint32_t buffer_size_class(uint32_t size)
 {
@@ -54,56 +40,17 @@ ResourceDesc describe_buffer(const Screen &screen, const pipe_resource &t)
    return desc;
 }
 
-ResourceDesc describe_texture(const Screen &screen, const pipe_resource &t,
-                              const TextureLayout &layout)
-{
-   ResourceDesc desc;
-   desc.target = t.target;
-   desc.format = format_to_host(t.format);
-   desc.bind = host_bind(screen, t);
-   desc.width = t.width0;
-   desc.height = t.height0;
-   desc.depth = t.depth0;
-   desc.array_size = t.array_size;
-   desc.last_level = t.last_level;
-   desc.nr_samples = t.nr_samples;
-   // Multisampled textures are never transferred, so they need no guest memory.
-   desc.size = t.nr_samples > 1 ? 0 : uint32_t(layout.total);
-   desc.block = format_block(t.format);
-   return desc;
-}
-
-Resource *allocate(Screen &screen, const pipe_resource *templ)
-{
-   auto *res = new Resource{};
-   res->base.b = *templ;
-   res->base.b.screen = &screen.base;
-   res->base.b.reference.count = 1;
-   res->base.b.next = nullptr;
-   res->storage = std::make_shared<Storage>();
-   util_range_init(&res->unsent);
-   threaded_resource_init(&res->base.b, false);
-   return res;
-}
-
-void discard(Resource *res)
-{
-   threaded_resource_deinit(&res->base.b);
-   util_range_destroy(&res->unsent);
-   delete res;
-}
-
 pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const void *front)
 {
    Screen &screen = Screen::from(pscreen);
-   Resource *res = allocate(screen, templ);
+   Resource *res = resource_allocate(screen, templ);
    pipe_resource &t = res->base.b;
 
    if (res->is_buffer()) {
       if (t.flags & resource_flag_constants) {
          res->storage->cpu.reset(new (std::nothrow) std::byte[t.width0]);
          if (!res->storage->cpu) {
-            discard(res);
+            resource_discard(res);
             return nullptr;
          }
       } else {
@@ -111,10 +58,10 @@ pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const vo
       }
       res->base.buffer_id_unique = util_idalloc_mt_alloc(&screen.buffer_ids);
    } else {
-      res->layout = layout_of(t);
+      res->layout = texture_layout(t);
       // The protocol counts bytes of guest memory in 32 bits.
       if (res->layout.total > INT32_MAX || t.last_level >= res->layout.stride.size()) {
-         discard(res);
+         resource_discard(res);
          return nullptr;
       }
       if (screen.sws && (t.bind & (PIPE_BIND_DISPLAY_TARGET | PIPE_BIND_SCANOUT)) &&
@@ -145,20 +92,63 @@ void resource_destroy(pipe_screen *pscreen, pipe_resource *resource)
       screen.sws->displaytarget_destroy(screen.sws, res->dt);
    if (res->base.buffer_id_unique)
       util_idalloc_mt_free(&screen.buffer_ids, res->base.buffer_id_unique);
-   discard(res);
-}
-
-pipe_resource *resource_from_handle(pipe_screen *, const pipe_resource *, winsys_handle *, unsigned)
-{
-   return nullptr; // needs a winsys that shares (WinsysFeatures::sharing); vtest does not
-}
-
-bool resource_get_handle(pipe_screen *, pipe_context *, pipe_resource *, winsys_handle *, unsigned)
-{
-   return false;
+   resource_discard(res);
 }
 
 } // namespace
+
+TextureLayout texture_layout(const pipe_resource &t)
+{
+   TextureLayout layout;
+   for (unsigned level = 0; level <= t.last_level && level < layout.stride.size(); level++) {
+      const uint64_t stride = util_format_get_stride(t.format, u_minify(t.width0, level));
+      const uint64_t rows = util_format_get_nblocksy(t.format, u_minify(t.height0, level));
+      layout.level_offset[level] = uint32_t(layout.total);
+      layout.stride[level] = uint32_t(stride);
+      layout.layer_stride[level] = uint32_t(stride * rows);
+      layout.total += stride * rows * layers_of(t, level);
+   }
+   return layout;
+}
+
+ResourceDesc describe_texture(const Screen &screen, const pipe_resource &t,
+                              const TextureLayout &layout)
+{
+   ResourceDesc desc;
+   desc.target = t.target;
+   desc.format = format_to_host(t.format);
+   desc.bind = host_bind(screen, t);
+   desc.width = t.width0;
+   desc.height = t.height0;
+   desc.depth = t.depth0;
+   desc.array_size = t.array_size;
+   desc.last_level = t.last_level;
+   desc.nr_samples = t.nr_samples;
+   // Multisampled textures are never transferred, so they need no guest memory.
+   desc.size = t.nr_samples > 1 ? 0 : uint32_t(layout.total);
+   desc.block = format_block(t.format);
+   return desc;
+}
+
+Resource *resource_allocate(Screen &screen, const pipe_resource *templ)
+{
+   auto *res = new Resource{};
+   res->base.b = *templ;
+   res->base.b.screen = &screen.base;
+   res->base.b.reference.count = 1;
+   res->base.b.next = nullptr;
+   res->storage = std::make_shared<Storage>();
+   util_range_init(&res->unsent);
+   threaded_resource_init(&res->base.b, false);
+   return res;
+}
+
+void resource_discard(Resource *res)
+{
+   threaded_resource_deinit(&res->base.b);
+   util_range_destroy(&res->unsent);
+   delete res;
+}
 
 uint32_t host_bind(const Screen &screen, const pipe_resource &t)
 {
@@ -222,8 +212,7 @@ void screen_init_resources(Screen &screen)
    s.resource_create = resource_create;
    s.resource_create_front = create;
    s.resource_destroy = resource_destroy;
-   s.resource_from_handle = resource_from_handle;
-   s.resource_get_handle = resource_get_handle;
+   screen_init_sharing(screen);
 }
 
 } // namespace virgl

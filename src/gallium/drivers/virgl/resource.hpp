@@ -32,10 +32,24 @@ struct TextureLayout {
    uint64_t total = 0;
 };
 
+// A picture inside the memory of another resource (one plane of a video frame, say): the host has no
+// such view, so the picture gets a texture of its own, filled anew in every batch that reads it.
+struct PlaneOf {
+   BoRef memory;
+   uint32_t offset = 0, stride = 0; // bytes
+   // Last filled by this context, in its batch of this generation.
+   const Context *filled_by = nullptr;
+   uint32_t filled_in = 0;
+};
+
 struct Resource {
    struct threaded_resource base; // first: Gallium's handle is the address of this member
    std::shared_ptr<Storage> storage;
    TextureLayout layout;
+   // Made for, or shared under, an explicit modifier (linear is the only one); otherwise others are
+   // told none.
+   bool explicit_modifier = false;
+   std::unique_ptr<PlaneOf> plane;
    // Software presentation: the loader's surface this texture is shown on.
    sw_displaytarget *dt = nullptr;
    unsigned dt_stride = 0;
@@ -87,6 +101,23 @@ inline void mark_buffer_written(Resource &res, unsigned offset, unsigned size)
    util_range_add(&res.base.b, &res.base.valid_buffer_range, offset, offset + size);
 }
 
+// The parts that a resource is made of, for who makes it another way than resource_create().
+TextureLayout texture_layout(const pipe_resource &templ);
+ResourceDesc describe_texture(const Screen &screen, const pipe_resource &templ,
+                              const TextureLayout &layout);
+// A resource without storage; and its end when it never gets any.
+Resource *resource_allocate(Screen &screen, const pipe_resource *templ);
+void resource_discard(Resource *res);
+
 void context_init_transfers(Context &ctx);
+// share.cpp: import and export, modifiers.
+void screen_init_sharing(Screen &screen);
+// Fills what is a plane of another resource with what that has now, once per batch.
+void refill_plane(Context &ctx, Resource &res);
+inline void fill_plane(Context &ctx, Resource &res)
+{
+   if (res.plane) [[unlikely]]
+      refill_plane(ctx, res);
+}
 
 } // namespace virgl

@@ -93,6 +93,7 @@ private:
       set(PIPE_CAP_ACCELERATED, -1); // the host may be software
       if (has2(cap2::video_memory))
          set(PIPE_CAP_VIDEO_MEMORY, lim().video_memory_mib);
+      on({PIPE_CAP_DMABUF}, screen_.ws && screen_.ws->features().sharing);
       on({PIPE_CAP_NATIVE_FENCE_FD}, screen_.ws && screen_.ws->features().fence_fds);
       set(PIPE_CAP_GLSL_FEATURE_LEVEL, lim().glsl_level);
       // Hosts before version 6 mistranslate compatibility shaders of later GLSL.

@@ -9,8 +9,11 @@
 #include <cstring>
 
 #include "util/format/u_format.h"
+#include "util/u_box.h"
 #include "util/u_inlines.h"
 #include "util/u_surface.h"
+
+#include "gallium/winsys/virgl/common/layout.hpp"
 
 #include "context.hpp"
 #include "formats.hpp"
@@ -349,7 +352,7 @@ void *texture_map(pipe_context *pipe, pipe_resource *resource, unsigned level, u
       texels = map_for_writing(ctx, *transfer);
    } else if (usage & PIPE_MAP_DONTBLOCK) {
       texels = nullptr;
-   } else if (needs_proxy(ctx.screen, *resource)) {
+   } else if (fill_plane(ctx, res); needs_proxy(ctx.screen, *resource)) {
       texels = map_proxy(pipe, *transfer);
    } else if (std::byte *memory = res.storage->memory();
               memory && (read_back(ctx, res, level, *box) || ctx.screen.ws->lost())) {
@@ -414,7 +417,42 @@ void texture_subdata(pipe_context *pipe, pipe_resource *resource, unsigned level
    write_inline(ctx, res, level, *box, from, stride, layer_stride);
 }
 
+// The memory's texture on the host may be newer than the memory. Of one that another process made
+// nothing but its memory is known.
+void bring_home(Context &ctx, Bo &memory)
+{
+   const ResourceDesc &desc = memory.desc();
+   if (memory.imported() || !ctx.screen.has(proto::cap::transfer))
+      return;
+   const LevelLayout level = level_layout(desc, 0);
+   const proto::Transfer3d packet{
+      .resource = memory.handle(),
+      .stride = uint32_t(level.stride),
+      .layer_stride = uint32_t(level.layer_stride),
+      .box = {0, 0, 0, int32_t(desc.width), int32_t(desc.height), 1},
+      .direction = proto::TransferDirection::from_host};
+   ctx.make_room(1 + packet.payload_dwords());
+   ctx.batch.reference(memory);
+   ctx.batch.write(packet);
+   ctx.texture_units_disturbed = true;
+}
+
 } // namespace
+
+void refill_plane(Context &ctx, Resource &res)
+{
+   PlaneOf &plane = *res.plane;
+   ctx.make_room(1);
+   if (plane.filled_by == &ctx && plane.filled_in == ctx.batch.generation())
+      return;
+   bring_home(ctx, *plane.memory);
+   pipe_box whole;
+   u_box_2d(0, 0, res.base.b.width0, res.base.b.height0, &whole);
+   copy_to_host(ctx, res, 0, whole, *plane.memory, plane.offset, plane.stride,
+                util_format_get_2d_size(res.base.b.format, plane.stride, res.base.b.height0));
+   plane.filled_by = &ctx;
+   plane.filled_in = ctx.batch.generation();
+}
 
 void context_init_texture_transfers(pipe_context &p)
 {

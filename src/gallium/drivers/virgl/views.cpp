@@ -107,6 +107,7 @@ proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view)
 {
    const pipe_sampler_view &v = view->base;
    Resource &res = *Resource::from(v.texture);
+   fill_plane(ctx, res);
    const proto::ResourceHandle resource = use_resource(ctx, res);
    if (encoded_on(ctx, proto::ObjectType::sampler_view, view->object, view->encoded_on, resource))
       return view->object.handle;

@@ -91,6 +91,9 @@ public:
    // The submission or transfer (Winsys's numbers) that last used it; 0 = none.
    uint64_t last_use() const { return last_use_.load(std::memory_order_acquire); }
 
+   // Made by another process: desc() is what its first importer here took it for.
+   bool imported() const { return imported_; }
+
    // Batches being recorded that name it: while this is not 0 the resource is busy whatever
    // last_use says. Kept by the driver's batch.
    std::atomic<uint32_t> recording_batches{0};
@@ -110,6 +113,7 @@ protected:
    ResourceDesc desc_;
    // Written before map_pending_ becomes false, constant from then on.
    std::byte *map_ = nullptr;
+   bool imported_ = false; // set before anybody else sees the object
    std::atomic<bool> map_pending_{false};
    std::atomic<uint64_t> last_use_{0};
    std::atomic<uint32_t> refs_{1};

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+// Resources across processes and APIs: DRI's images, GBM's buffers, EGL's dma-bufs.
+//
+// The picture of a shared resource lives in the host's storage, which all contexts of the device
+// share; the guest pages that a dma-buf exports are only where transfers end. So an import is
+// nothing but a reference to the same host resource, and needs no copy and no flush beyond the
+// submission that Gallium asks for anyway. A picture of another shape inside the same pages is
+// another matter: the host knows one format and size per resource (see PlaneOf).
+#include <cstdint>
+
+#include "drm-uapi/drm_fourcc.h"
+#include "frontend/winsys_handle.h"
+#include "util/format/u_format.h"
+
+#include "context.hpp"
+#include "resource.hpp"
+#include "screen.hpp"
+
+namespace virgl {
+
+namespace {
+
+bool share_kind(unsigned type, ShareKind &kind)
+{
+   switch (type) {
+   case WINSYS_HANDLE_TYPE_SHARED:
+      kind = ShareKind::flink;
+      return true;
+   case WINSYS_HANDLE_TYPE_KMS:
+      kind = ShareKind::kms;
+      return true;
+   case WINSYS_HANDLE_TYPE_FD:
+      kind = ShareKind::dma_buf;
+      return true;
+   default:
+      return false;
+   }
+}
+
+// Rows in guest memory follow each other as transfers leave them, so linear is the one layout there
+// is; who does not speak of modifiers means the same.
+bool modifier_known(uint64_t modifier)
+{
+   return modifier == DRM_FORMAT_MOD_LINEAR || modifier == DRM_FORMAT_MOD_INVALID;
+}
+
+// Whether the picture is one that guest memory can hold, at the stride the exporter names.
+bool fits(const Resource &res, const winsys_handle &whandle)
+{
+   return res.layout.total <= INT32_MAX &&
+          (whandle.stride == 0 || whandle.stride >= res.layout.stride[0]);
+}
+
+// Whether `bo`, in the host's eyes, is the picture that `desc` describes. What another process made is
+// believed to be.
+bool same_picture(const Bo &bo, const ResourceDesc &desc)
+{
+   const ResourceDesc &has = bo.desc();
+   return bo.imported() || (has.target == desc.target && has.width == desc.width &&
+                            has.height == desc.height && has.block == desc.block);
+}
+
+bool find_storage(Screen &screen, Resource &res, const SharedHandle &handle,
+                  const winsys_handle &whandle)
+{
+   const ResourceDesc desc = describe_texture(screen, res.base.b, res.layout);
+   BoRef bo = screen.ws->import_resource(handle, desc);
+   if (!bo)
+      return false;
+   const uint32_t stride = whandle.stride ? whandle.stride : res.layout.stride[0];
+   const uint64_t rows = util_format_get_nblocksy(res.base.b.format, res.base.b.height0);
+   // The last row need not be whole.
+   const uint64_t end = whandle.offset + stride * (rows - 1) + res.layout.stride[0];
+   if (end > bo->size())
+      return false;
+
+   if (whandle.offset == 0 && same_picture(*bo, desc)) {
+      res.storage->bo = std::move(bo);
+      // Read-backs leave rows as far apart as the exporter has them.
+      res.layout.stride[0] = stride;
+      res.layout.layer_stride[0] = uint32_t(stride * rows);
+      res.layout.total = end;
+      return true;
+   }
+   if (!screen.copies_from_staging())
+      return false;
+   res.storage->bo = screen.ws->create_resource(desc);
+   res.plane = std::make_unique<PlaneOf>(
+      PlaneOf{.memory = std::move(bo), .offset = whandle.offset, .stride = stride});
+   return bool(res.storage->bo);
+}
+
+pipe_resource *resource_from_handle(pipe_screen *pscreen, const pipe_resource *templ,
+                                    winsys_handle *whandle, unsigned /*usage*/)
+{
+   Screen &screen = Screen::from(pscreen);
+   SharedHandle handle;
+   const bool picture = (templ->target == PIPE_TEXTURE_2D || templ->target == PIPE_TEXTURE_RECT) &&
+                        templ->last_level == 0 && templ->array_size <= 1 && templ->nr_samples <= 1;
+   if (!screen.ws->features().sharing || !picture || !share_kind(whandle->type, handle.kind) ||
+       !modifier_known(whandle->modifier))
+      return nullptr;
+   if (handle.kind == ShareKind::dma_buf)
+      handle.fd = int(whandle->handle);
+   else
+      handle.name = whandle->handle;
+
+   Resource *res = resource_allocate(screen, templ);
+   pipe_resource &t = res->base.b;
+   t.next = templ->next; // planes are imported from the last to the first
+   res->layout = texture_layout(t);
+   res->explicit_modifier = whandle->modifier != DRM_FORMAT_MOD_INVALID;
+   res->base.is_shared = true;
+   if (!fits(*res, *whandle) || !find_storage(screen, *res, handle, *whandle)) {
+      resource_discard(res);
+      return nullptr;
+   }
+   // Whoever has it besides may have drawn to it.
+   mark_host_written(*res);
+   return &t;
+}
+
+// Plane `n` of a picture that consists of several.
+Resource *plane_of(pipe_resource *resource, unsigned n)
+{
+   while (resource && n-- > 0)
+      resource = resource->next;
+   return resource ? Resource::from(resource) : nullptr;
+}
+
+// As others see the memory.
+uint32_t stride_of(const Resource &res, unsigned level)
+{
+   return res.plane ? res.plane->stride : res.layout.stride[level];
+}
+
+uint32_t offset_of(const Resource &res, unsigned level, unsigned layer)
+{
+   return res.plane ? res.plane->offset
+                    : res.layout.level_offset[level] + layer * res.layout.layer_stride[level];
+}
+
+uint64_t modifier_of(const Resource &res)
+{
+   return res.explicit_modifier ? DRM_FORMAT_MOD_LINEAR : DRM_FORMAT_MOD_INVALID;
+}
+
+bool export_as(Screen &screen, Resource &res, SharedHandle &handle)
+{
+   Bo *bo = res.plane ? res.plane->memory.get() : res.storage->bo.get();
+   if (!bo || !screen.ws->features().sharing || !screen.ws->export_resource(*bo, handle))
+      return false;
+   // Its storage must stay the one that others have.
+   res.base.is_shared = true;
+   return true;
+}
+
+bool resource_get_handle(pipe_screen *pscreen, pipe_context *pipe, pipe_resource *resource,
+                         winsys_handle *whandle, unsigned usage)
+{
+   Screen &screen = Screen::from(pscreen);
+   Resource *res = plane_of(resource, whandle->plane);
+   SharedHandle handle;
+   if (!res || !share_kind(whandle->type, handle.kind) || !export_as(screen, *res, handle))
+      return false;
+   if (pipe && !(usage & PIPE_HANDLE_USAGE_EXPLICIT_FLUSH))
+      pipe->flush_resource(pipe, resource);
+   whandle->handle = handle.kind == ShareKind::dma_buf ? unsigned(handle.fd) : handle.name;
+   whandle->stride = stride_of(*res, 0);
+   whandle->offset = offset_of(*res, 0, 0);
+   whandle->modifier = modifier_of(*res);
+   whandle->size = res->plane ? res->plane->memory->size() : res->bo().size();
+   return true;
+}
+
+bool resource_get_param(pipe_screen *pscreen, pipe_context *, pipe_resource *resource,
+                        unsigned plane, unsigned layer, unsigned level,
+                        enum pipe_resource_param param, unsigned /*usage*/, uint64_t *value)
+{
+   if (param == PIPE_RESOURCE_PARAM_NPLANES) {
+      *value = 0;
+      for (const pipe_resource *p = resource; p; p = p->next)
+         ++*value;
+      return true;
+   }
+   Resource *res = plane_of(resource, plane);
+   if (!res || res->is_buffer() || level >= res->layout.stride.size())
+      return false;
+
+   SharedHandle handle;
+   switch (param) {
+   case PIPE_RESOURCE_PARAM_STRIDE:
+      *value = stride_of(*res, level);
+      return true;
+   case PIPE_RESOURCE_PARAM_LAYER_STRIDE:
+      *value = res->layout.layer_stride[level];
+      return true;
+   case PIPE_RESOURCE_PARAM_OFFSET:
+      *value = offset_of(*res, level, layer);
+      return true;
+   case PIPE_RESOURCE_PARAM_MODIFIER:
+      *value = modifier_of(*res);
+      return true;
+   case PIPE_RESOURCE_PARAM_HANDLE_TYPE_SHARED:
+      handle.kind = ShareKind::flink;
+      break;
+   case PIPE_RESOURCE_PARAM_HANDLE_TYPE_KMS:
+      handle.kind = ShareKind::kms;
+      break;
+   case PIPE_RESOURCE_PARAM_HANDLE_TYPE_FD:
+      handle.kind = ShareKind::dma_buf;
+      break;
+   default:
+      return false;
+   }
+   if (!export_as(Screen::from(pscreen), *res, handle))
+      return false;
+   *value = handle.kind == ShareKind::dma_buf ? uint32_t(handle.fd) : handle.name;
+   return true;
+}
+
+// --- modifiers -----------------------------------------------------------------------------------
+
+pipe_resource *resource_create_with_modifiers(pipe_screen *pscreen, const pipe_resource *templ,
+                                              const uint64_t *modifiers, int count)
+{
+   const std::span allowed(modifiers, size_t(std::max(count, 0)));
+   const auto has = [&](uint64_t m) { return std::ranges::find(allowed, m) != allowed.end(); };
+   const bool linear = has(DRM_FORMAT_MOD_LINEAR);
+   if (!linear && !has(DRM_FORMAT_MOD_INVALID))
+      return nullptr;
+   pipe_resource shared = *templ;
+   shared.bind |= PIPE_BIND_SHARED;
+   pipe_resource *resource = pscreen->resource_create(pscreen, &shared);
+   if (resource)
+      Resource::from(resource)->explicit_modifier = linear;
+   return resource;
+}
+
+// Pictures of more planes are made of textures of their own, one per plane.
+bool shareable(pipe_screen *pscreen, pipe_format format)
+{
+   return format_supported(Screen::from(pscreen), format, PIPE_TEXTURE_2D, 0, 0,
+                           PIPE_BIND_SAMPLER_VIEW);
+}
+
+void query_dmabuf_modifiers(pipe_screen *pscreen, pipe_format format, int max, uint64_t *modifiers,
+                            unsigned *external_only, int *count)
+{
+   *count = 1;
+   if (max < 1)
+      return;
+   modifiers[0] = DRM_FORMAT_MOD_LINEAR;
+   if (external_only)
+      external_only[0] = util_format_is_yuv(format) || !shareable(pscreen, format);
+}
+
+bool is_dmabuf_modifier_supported(pipe_screen *pscreen, uint64_t modifier, pipe_format format,
+                                  bool *external_only)
+{
+   if (modifier != DRM_FORMAT_MOD_LINEAR)
+      return false;
+   if (external_only)
+      *external_only = util_format_is_yuv(format) || !shareable(pscreen, format);
+   return true;
+}
+
+unsigned get_dmabuf_modifier_planes(pipe_screen *, uint64_t, pipe_format format)
+{
+   return util_format_get_num_planes(format);
+}
+
+// Every linear picture can be scanned out: the host shows its own storage.
+bool check_resource_capability(pipe_screen *pscreen, pipe_resource *resource, unsigned bind)
+{
+   return !(bind & PIPE_BIND_SCANOUT) ||
+          format_supported(Screen::from(pscreen), resource->format, resource->target, 0, 0,
+                           PIPE_BIND_SCANOUT);
+}
+
+} // namespace
+
+void screen_init_sharing(Screen &screen)
+{
+   pipe_screen &s = screen.base;
+   s.resource_from_handle = resource_from_handle;
+   s.resource_get_handle = resource_get_handle;
+   if (!screen.ws->features().sharing)
+      return;
+   s.resource_get_param = resource_get_param;
+   s.resource_create_with_modifiers = resource_create_with_modifiers;
+   s.query_dmabuf_modifiers = query_dmabuf_modifiers;
+   s.is_dmabuf_modifier_supported = is_dmabuf_modifier_supported;
+   s.get_dmabuf_modifier_planes = get_dmabuf_modifier_planes;
+   s.check_resource_capability = check_resource_capability;
+}
+
+} // namespace virgl
