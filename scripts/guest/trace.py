@@ -161,23 +161,19 @@ class Trace:
         self._events.append((position, when and float(when), kind, context, resource, size))
 
 
-def table(total, steady=None, frames=None, title=''):
+def table(total, steady, frames=None, seconds=None):
     """Lines of text: each kind of each context, in all and in the steady window."""
     order = {kind: index for index, kind in enumerate(KINDS.values())}
-    seconds = 0.0
-    if steady is not None and steady.first_time is not None:
-        seconds = steady.last_time - steady.first_time
-    head = f'{"commands of the device" + title:<44}{"total":>9}'
-    if steady is not None:
-        head += f'{"steady":>9}' + (f'{"a frame":>10}' if frames else f'{"a second":>10}')
-    lines = [head]
+    per, unit = (frames, 'a frame') if frames else (seconds, 'a second')
+    lines = [f'{"commands of the device":<40}{"total":>9}{"steady":>9}{unit:>10}{"bytes":>9}']
     for context in sorted(total.by_context):
         lines.append(total.label(context))
+        seen = steady.by_context.get(context, {})
         for kind in sorted(total.by_context[context], key=lambda k: (order.get(k, 99), k)):
-            line = f'   {kind:<41}{total.by_context[context][kind]:>9}'
-            if steady is not None:
-                count = steady.by_context[context][kind] if context in steady.by_context else 0
-                per = frames or seconds
-                line += f'{count:>9}' + (f'{count / per:>10.3f}' if per else f'{"-":>10}')
+            count = seen.get(kind, 0)
+            line = f'   {kind:<37}{total.by_context[context][kind]:>9}{count:>9}'
+            line += f'{count / per:>10.3f}' if per else f'{"-":>10}'
+            if kind == 'SUBMIT_3D' and count:
+                line += f'{steady.bytes[context] / count:>9.0f}'
             lines.append(line)
     return lines
