@@ -142,23 +142,6 @@ void DrmWinsys::make_room(bool wait)
    }
 }
 
-template <typename Attempt> int DrmWinsys::persevere(Attempt &&attempt)
-{
-   constexpr unsigned tries = 8;
-   milliseconds nap{1};
-   int error = attempt();
-   for (unsigned i = 1; i < tries && temporary(error) && !lost(); i++) {
-      const bool first = i == 1;
-      make_room(!first);
-      if (!first) {
-         std::this_thread::sleep_for(nap);
-         nap *= 2;
-      }
-      error = attempt();
-   }
-   return error;
-}
-
 int DrmWinsys::try_execute(std::span<const uint32_t> commands, std::span<Bo *const> bos,
                            int in_fence_fd, Timeline::Point *point, UniqueFd &out_fence)
 {

@@ -10,7 +10,9 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <mutex>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -154,5 +156,22 @@ private:
 
    std::atomic<uint64_t> next_blob_{1};
 };
+
+template <typename Attempt> int DrmWinsys::persevere(Attempt &&attempt)
+{
+   constexpr unsigned tries = 8;
+   std::chrono::milliseconds nap{1};
+   int error = attempt();
+   for (unsigned i = 1; i < tries && temporary(error) && !lost(); i++) {
+      const bool first = i == 1;
+      make_room(!first);
+      if (!first) {
+         std::this_thread::sleep_for(nap);
+         nap *= 2;
+      }
+      error = attempt();
+   }
+   return error;
+}
 
 } // namespace virgl::drm
