@@ -230,6 +230,7 @@ private:
    void yuv();
    void twice();
    void inherited();
+   void modifiers();
 
    int socket_;
    pid_t child_;
@@ -262,11 +263,8 @@ void Parent::share(const std::string &name, const Format &format, const Image &i
       Order order{Task::draw, way, layout, seed_, format.levels, format.channels, {}};
       seed_ += 2;
       if (way == Way::egl_modifier || way == Way::gbm_modifier) {
-         if (!modifier) {
-            if (!quiet_)
-               skip(full, "the driver lists no modifier for the format");
-            continue;
-         }
+         if (layout.modifier == DRM_FORMAT_MOD_INVALID && !modifier)
+            continue; // modifiers() says so
          if (layout.modifier == DRM_FORMAT_MOD_INVALID)
             order.layout.modifier = *modifier;
       }
@@ -476,6 +474,19 @@ void Parent::inherited()
    check(!answer.wrong[0], "description passed on", "%s", answer.wrong);
 }
 
+// A driver may know of no modifiers; but what it lists, it must take (see share()).
+void Parent::modifiers()
+{
+   for (const Format &format : formats) {
+      Buffer buffer(gbm_bo_create(device_.gbm(), width, height, format.fourcc,
+                                  GBM_BO_USE_RENDERING));
+      if (buffer && !some_modifier(device_, format.fourcc) &&
+          gbm_bo_get_modifier(buffer.get()) == DRM_FORMAT_MOD_INVALID)
+         skip(std::string("import of ") + format.name + " with a modifier",
+              "the driver lists none and gives its buffer none");
+   }
+}
+
 void Parent::run()
 {
    // What a first round leaves (shaders, caches) stays; after that nothing more may.
@@ -484,6 +495,7 @@ void Parent::run()
    yuv();
    twice();
    inherited();
+   modifiers();
    quiet_ = true;
    Holdings before[2], after[2];
    for (int round = 0; round < 3; round++) {
