@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Joins a winsys to the driver under the names Mesa's target helpers use.
-#include <cstdio>
 #include <memory>
 #include <unistd.h>
 
@@ -9,6 +8,8 @@
 #include "gallium/winsys/virgl/drm/virgl_drm_public.h"
 #include "gallium/winsys/virgl/vtest/virgl_vtest_public.h"
 #include "gallium/winsys/virgl/vtest/vtest.hpp"
+
+#include "drm_screens.hpp"
 
 struct virgl_winsys {
    std::unique_ptr<virgl::Winsys> ws;
@@ -29,8 +30,7 @@ pipe_screen *virgl_create_screen(virgl_winsys *wrapped, const pipe_screen_config
    return virgl::screen_create(std::move(owned->ws), owned->sws);
 }
 
-pipe_screen *virgl_drm_screen_create(int, const pipe_screen_config *)
+pipe_screen *virgl_drm_screen_create(int fd, const pipe_screen_config *)
 {
-   std::fprintf(stderr, "verglas: this build speaks to vtest servers only, not to a virtio-gpu device\n");
-   return nullptr;
+   return virgl::screen_of_drm_fd(fd);
 }
