@@ -19,6 +19,11 @@ from guest.terminal import Terminal
 from verglas_host import HostError, note, warn
 
 ENDLESS_SECONDS = 12.0
+# Programs that never end, besides those bin/demo knows; those that want the screen for themselves.
+ENDLESS = re.compile(r'^kmscube$|^weston-simple-|^weston-(smoke|flower|gears)$')
+KMS = re.compile(r'^(kmscube|eglkms)$')
+# coreutils' way to have a program print line by line though nobody sees a terminal.
+LINE_BUFFER = '/usr/libexec/coreutils/libstdbuf.so'
 TIMED_OUT = 124  # as timeout(1) says it
 # When the screen is looked at, in seconds of the command; the last picture is kept.
 SHOTS = (2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
@@ -36,6 +41,7 @@ def parse_arguments(argv=None):
     add = parser.add_argument
     add('--stock', action='store_true', help="use Mesa's own virgl driver, to compare")
     add('--no-x', action='store_true', help='no X server: for GBM, KMS and Wayland programs')
+    add('--weston', action='store_true', help='Weston instead of the X server: for its clients')
     add('--shot', metavar='FILE.png', help="save a picture of the guest's screen")
     add('--shot-after', type=float, metavar='S',
         help='take it S seconds after the start of COMMAND (default: the last of several)')
@@ -109,6 +115,10 @@ def check_writable(path):
         raise HostError(f'cannot write {path}')
 
 
+def is_endless(name):
+    return bool(demo.ENDLESS.search(name) or ENDLESS.search(name))
+
+
 class Output:
     """Passes a stream on and remembers the reports of frames in it."""
 
@@ -139,7 +149,7 @@ class Session:
         self.guest = guest
         self.options = options
         name = os.path.basename(options.command[0])
-        self.endless = bool(demo.ENDLESS.search(name)) and not options.shell
+        self.endless = not options.shell and is_endless(name)
         self.limit = options.seconds or (ENDLESS_SECONDS if self.endless else None)
         self.reports = []  # (time, frames, seconds)
         self.rates = []
@@ -250,16 +260,24 @@ def main():
 
 def run(guest, options, report):
     env = dict(each.split('=', 1) for each in options.env)
-    if not options.no_x:
-        guest.start_x(env={k: v for k, v in env.items() if k.startswith('VERGLAS_')})
-    session = Session(guest, options)
     name = os.path.basename(options.command[0])
+    server_env = {k: v for k, v in env.items() if k.startswith('VERGLAS_')}
+    if options.weston:
+        guest.start_weston(env=server_env)
+    elif not options.no_x and not KMS.search(name):
+        guest.start_x(env=server_env)
+    session = Session(guest, options)
+    if session.endless and os.path.exists(LINE_BUFFER):
+        others = env.get('LD_PRELOAD', os.environ.get('LD_PRELOAD'))
+        env['LD_PRELOAD'] = LINE_BUFFER + (':' + others if others else '')
+        env['_STDBUF_O'] = 'L'
     if session.endless:
         strings = gl_strings(guest, name, env)
         for what, value in zip(('VENDOR', 'RENDERER', 'VERSION'), strings):
             print(f'GL_{what}: {value}', flush=True)
         if not options.stock and strings[0] != 'Verglas' and 'VERGLAS_DRI' not in os.environ:
             raise HostError('the loader took another driver than Verglas')
+    had_server = guest.x_alive() or guest.weston_alive()
     status = session.go(report.prepare(env))
     report.write(session)
     if session.endless:
@@ -272,8 +290,8 @@ def run(guest, options, report):
             warn('no screenshot: ' + session.shot_error)
         if session.colours == 1:
             warn('the screenshot shows one colour only')
-    if not options.no_x and not guest.x_alive():
-        warn('Xorg ended before the command did')
+    if had_server and not guest.x_alive() and not guest.weston_alive():
+        warn('the display server ended before the command did')
     # Gears that nobody saw turning are no success, whatever the program says.
     if status == 0 and demo.GEARS.search(name) and session.colours < 2:
         warn(f'{name} drew nothing')

@@ -27,7 +27,7 @@ def preload_library():
 
 def environment(share, name=PREFIX, base=None):
     """What to give to a program that is to be counted; reports are called NAME.PID.json."""
-    others = (base or os.environ).get('LD_PRELOAD')
+    others = (base or {}).get('LD_PRELOAD', os.environ.get('LD_PRELOAD'))
     return {'LD_PRELOAD': preload_library() + (':' + others if others else ''),
             'VERGLAS_IOCTLS': os.path.join(share, name)}
 

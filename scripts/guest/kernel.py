@@ -3,7 +3,7 @@
 
 The cache has a folder per version of the package:
 
-    ~/.cache/verglas/guest/VERSION/vmlinuz
+    ~/.cache/verglas/guest/VERSION/vmlinuz, vmlinux
                                    lib/modules/RELEASE/   with modules.dep
                                    manifest.json          sizes and digests of what a boot needs
                                    initramfs-DIGEST.cpio
@@ -16,10 +16,12 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import lzma
 import os
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import tempfile
 
@@ -69,9 +71,9 @@ class Kernel:
 
     def __init__(self, folder):
         self.folder = folder
-        self.vmlinuz = os.path.join(folder, 'vmlinuz')
         with open(os.path.join(folder, 'manifest.json'), encoding='utf-8') as f:
             self.manifest = json.load(f)
+        self.image = os.path.join(folder, self.manifest['image'])
         self.release = self.manifest['release']
         self.modules = os.path.join(folder, 'lib', 'modules', self.release)
 
@@ -190,6 +192,29 @@ class Cpio:
         return b''.join(self.parts)
 
 
+def _decompress(vmlinuz, vmlinux):
+    """Take the kernel out of its bzImage; False where we do not know how.
+
+    An emulated processor needs seconds to do it, and QEMU can enter a bare kernel by its PVH note.
+    """
+    with open(vmlinuz, 'rb') as f:
+        image = f.read()
+    # Documentation/arch/x86/boot.rst: setup_sects, payload_offset, payload_length.
+    if image[0x202:0x206] != b'HdrS':
+        return False
+    offset, length = struct.unpack_from('<II', image, 0x248)
+    start = ((image[0x1f1] or 4) + 1) * 512 + offset
+    try:
+        kernel = lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(image[start:start + length])
+    except lzma.LZMAError:
+        return False
+    if not kernel.startswith(b'\x7fELF'):
+        return False
+    with open(vmlinux, 'wb') as f:
+        f.write(kernel)
+    return True
+
+
 def _download(package, version, folder):
     """Have apt put the package into FOLDER; its path."""
     log_path = os.path.join(folder, 'apt.log')
@@ -217,12 +242,11 @@ def _download(package, version, folder):
 def _unpack(deb, folder):
     """Make FOLDER a kernel's folder."""
     tree = os.path.join(folder, 'tree')
-    for args in (['dpkg-deb', '-x', deb, tree],):
-        done = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              check=False)
-        if done.returncode != 0:
-            raise GuestError('cannot unpack the kernel: '
-                             + (done.stderr.strip().splitlines() or ['dpkg-deb failed'])[-1])
+    done = subprocess.run(['dpkg-deb', '-x', deb, tree], stdin=subprocess.DEVNULL, check=False,
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        raise GuestError('cannot unpack the kernel: '
+                         + (done.stderr.strip().splitlines() or ['dpkg-deb failed'])[-1])
     try:
         release, = os.listdir(os.path.join(tree, 'lib', 'modules'))
         os.replace(os.path.join(tree, 'boot', 'vmlinuz-' + release), os.path.join(folder, 'vmlinuz'))
@@ -241,9 +265,12 @@ def _unpack(deb, folder):
     modules = os.path.join('lib', 'modules', release)
     needed = [os.path.join(modules, path) for path in
               load_order(os.path.join(folder, modules), MODULES_BOOT + MODULES_LATER)]
-    files = ['vmlinuz', os.path.join(modules, 'modules.dep'), *needed]
+    image = 'vmlinuz'
+    if _decompress(os.path.join(folder, image), os.path.join(folder, 'vmlinux')):
+        image = 'vmlinux'
+    files = [image, os.path.join(modules, 'modules.dep'), *needed]
     with open(os.path.join(folder, 'manifest.json'), 'w', encoding='utf-8') as f:
-        json.dump({'release': release,
+        json.dump({'release': release, 'image': image,
                    'modules': [*MODULES_BOOT, *MODULES_LATER],
                    'files': {name: _digest(os.path.join(folder, name)) for name in files}}, f)
 

@@ -4,6 +4,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ DRIVERS = ('verglas', 'stock')
 DRIVER_FILE = 'virtio_gpu_dri.so'
 GUEST_DRI = '/run/verglas/dri'
 XORG = '/usr/lib/xorg/Xorg'
+WESTON = '/usr/bin/weston'
+WAYLAND = 'wayland-1'
 XORG_CONF = '''Section "ServerFlags"
    Option "AutoAddDevices" "false"
    Option "AutoAddGPU" "false"
@@ -92,6 +95,8 @@ class Guest:
         self._camera = None
         self._x = None
         self._x_ready = False
+        self._weston = None
+        self._wayland_ready = False
         self.trace = None
 
     # Beginning and end
@@ -140,7 +145,7 @@ class Guest:
             how = 'KVM' if self.accel == 'kvm' else f'TCG ({self.accel_reason})'
             note(f'guest: Linux {self.kernel.release} on QEMU {qemus.version()} with {how}, '
                  f'{processors} CPUs, {self._memory} MiB')
-        self._qemu.start(self.kernel.vmlinuz, initrd, self.display.name, self.accel, self.size,
+        self._qemu.start(self.kernel.image, initrd, self.display.name, self.accel, self.size,
                          self._memory, processors)
         self._channel.accept()
         if not self._channel.wait_for(lambda: self._channel.hello, self.boot_seconds):
@@ -238,6 +243,8 @@ class Guest:
         env['VERGLAS_OUT'] = self.share
         if self._x_ready:
             env['DISPLAY'] = ':0'
+        if self._wayland_ready:
+            env['WAYLAND_DISPLAY'] = WAYLAND
         return env
 
     def spawn(self, argv, env=None, cwd=None, driver=None, **options):
@@ -308,6 +315,53 @@ class Guest:
             self._x.end()
         self._x = None
         self._x_ready = False
+
+    # Weston
+
+    def start_weston(self, driver=None, env=None, arguments=(), timeout=X_SECONDS):
+        """Start Weston on the screen itself, drawing with GL; its clients then find it."""
+        assert self._x is None and self._weston is None, 'the screen is taken'
+        if not os.path.exists(WESTON):
+            raise GuestError('Weston is not installed (Debian package weston)')
+        log = os.path.join(self.share, 'weston.log')
+        # As root it takes the terminal itself, without a login manager. There is no keyboard.
+        self._weston = self.spawn(
+            [WESTON, '--backend=drm-backend.so', '--tty=1', '--continue-without-input',
+             '--idle-time=0', f'--socket={WAYLAND}', f'--log={log}', *arguments], env, '/', driver)
+        # The socket is there before a client is answered, and weston-info is a client.
+        wait = f'until [ -S "$XDG_RUNTIME_DIR/{WAYLAND}" ]; do sleep 0.05; done; exec weston-info'
+        ready = self.spawn(['sh', '-c', wait], {'WAYLAND_DISPLAY': WAYLAND}, '/')
+        answered = self._channel.wait_for(
+            lambda: ready.status is not None or self._weston.status is not None, timeout)
+        if ready.status != 0:
+            why = self._weston_error(log) or self._weston.failure or 'it said nothing'
+            ended = self._weston.status
+            ready.end()
+            self.stop_weston()
+            raise GuestError(f'Weston ended with status {ended}: {why}' if ended is not None else
+                             f'Weston does not start within {timeout:.0f} s: {why}' if not answered
+                             else f'Weston answers no client: {why}')
+        self._wayland_ready = True
+
+    @staticmethod
+    def _weston_error(log):
+        with contextlib.suppress(OSError):
+            with open(log, encoding='utf-8', errors='replace') as f:
+                lines = [line.strip() for line in f if line.strip()]
+            said = [line for line in lines if re.search(r'error|fatal|fail', line, re.I)
+                    and 'logind' not in line]
+            return re.sub(r'^\[[0-9:.]+\] ', '', (said or lines or [''])[-1])
+        return ''
+
+    def weston_alive(self):
+        return self._weston is not None and self._weston.status is None
+
+    def stop_weston(self):
+        """End Weston, if it runs."""
+        if self._weston is not None:
+            self._weston.end()
+        self._weston = None
+        self._wayland_ready = False
 
     # What there is to see
 

@@ -22,6 +22,8 @@ class Terminal:
     def __init__(self, interactive):
         self.interactive = interactive and sys.stdin.isatty() and sys.stdout.isatty()
         self.forward = self.interactive or self._is_pipe_or_file()
+        # A terminal is silent rather than at its end: kmscube stops at that.
+        self.silent = sys.stdin is not None and sys.stdin.isatty()
         self._saved = None
         self._process = None
         self._thread = None
@@ -45,7 +47,7 @@ class Terminal:
         """For Guest.spawn."""
         if self.interactive:
             return {'terminal': self._size()}
-        return {'input': self.forward}
+        return {'input': self.forward or self.silent}
 
     def attach(self, process):
         """From now on, what is typed goes to PROCESS."""
