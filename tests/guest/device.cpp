@@ -98,6 +98,31 @@ std::string Holdings::text() const
           std::to_string(handles) + " GEM handles";
 }
 
+namespace {
+
+// The kernel gives a description's handles from 1 up, the lowest free one first: so a long stretch
+// of closed ones is the end of them.
+template <typename Visit> void each_handle(int drm_fd, Visit visit)
+{
+   for (uint32_t handle = 1, closed = 0; closed < 1024; handle++) {
+      if (const uint32_t resource = resource_of(drm_fd, handle)) {
+         visit(resource);
+         closed = 0;
+      } else {
+         closed++;
+      }
+   }
+}
+
+} // namespace
+
+int handles_of(int drm_fd, uint32_t resource)
+{
+   int count = 0;
+   each_handle(drm_fd, [&](uint32_t other) { count += other == resource; });
+   return count;
+}
+
 Holdings holdings(int drm_fd)
 {
    Holdings held;
@@ -112,16 +137,7 @@ Holdings holdings(int drm_fd)
          held.mappings += c == '\n';
       fclose(maps);
    }
-   // The kernel gives a description's handles from 1 up, the lowest free one first: so a long
-   // stretch of closed ones is the end of them.
-   for (uint32_t handle = 1, closed = 0; closed < 1024; handle++) {
-      if (resource_of(drm_fd, handle)) {
-         held.handles++;
-         closed = 0;
-      } else {
-         closed++;
-      }
-   }
+   each_handle(drm_fd, [&](uint32_t) { held.handles++; });
    return held;
 }
 

@@ -72,6 +72,9 @@ Holdings holdings(int drm_fd);
 // The host's number of the resource behind a GEM handle; 0 when the handle is closed.
 uint32_t resource_of(int drm_fd, uint32_t handle);
 
+// How many handles of a description stand for a resource.
+int handles_of(int drm_fd, uint32_t resource);
+
 // Messages with descriptors over a socket of the kind SOCK_SEQPACKET.
 bool send_message(int socket, const void *data, size_t size, const std::vector<int> &fds = {});
 // False when the other side is gone. FDS gets what came along.

@@ -89,7 +89,7 @@ void by_image(const Device &maker, EGLContext maker_context, const Device &user,
                                         static_cast<uintptr_t>(name)),
                                      given.data()));
    };
-   const int handles = holdings(user.fd()).handles;
+   const uint32_t resource = resource_of(maker.fd(), static_cast<uint32_t>(handle));
    Image seen = open();
    if (!check(bool(seen), "name opened", "no EGLImage of name %d (0x%04x)", name, eglGetError()))
       return;
@@ -98,16 +98,15 @@ void by_image(const Device &maker, EGLContext maker_context, const Device &user,
    draw(seen, Pattern(2));
    // The kernel makes a new handle each time a name is opened, and the host counts them as one.
    Image twice = open();
-   const int with_two = holdings(user.fd()).handles;
    seen.reset();
    drain();
    wrong = twice ? contents(twice, Pattern(2)) : "no second EGLImage";
    check(wrong.empty(), "name opened twice, one destroyed", "%s", wrong.c_str());
    twice.reset();
    drain();
-   const int left = holdings(user.fd()).handles;
-   check(left < with_two && left <= handles + 1, "name opened, closed",
-         "%d handles at first, %d with two images, %d then", handles, with_two, left);
+   const int left = handles_of(user.fd(), resource);
+   check(resource && left == 0, "name opened, closed",
+         "%d handles of resource %u are open after both images are destroyed", left, resource);
 
    maker.make_current(maker_context);
    wrong = contents(image, Pattern(2));

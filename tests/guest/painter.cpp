@@ -3,6 +3,7 @@
 
 #include "check.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -195,10 +196,14 @@ void main()
    begin();
    glFinish(); // compiled, now
    for (;; rounds_ *= 2) {
-      const double began = now();
-      begin();
-      glFinish();
-      seconds_ = now() - began;
+      // The shortest of three: on a busy machine a single one proves nothing.
+      seconds_ = 1e9;
+      for (int i = 0; i < 3 && seconds_ > 0.3; i++) {
+         const double began = now();
+         begin();
+         glFinish();
+         seconds_ = std::min(seconds_, now() - began);
+      }
       if (seconds_ > 0.3 || rounds_ > (1 << 20))
          break;
    }
