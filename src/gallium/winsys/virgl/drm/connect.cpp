@@ -15,20 +15,19 @@ namespace {
 
 constexpr uint32_t capset_virgl = 1, capset_virgl2 = 2;
 
-
 class Inquiry {
 public:
    Inquiry(Device &device, const Options &options)
-       : options_(options), kernel_(device, options.timeout)
+      : options_(options), kernel_(device, options.timeout)
    {
    }
 
-   // In this order: the capset that a context is for has to be said before there is a context, and
-   // nearly every other call makes one.
+   // In this order: what a context is to be has to be said before there is one, and nearly every
+   // call but these makes one.
    bool run(DeviceFacts &facts)
    {
-      return check_driver(facts) && check_capsets() && begin_context(facts) &&
-             fetch_caps(facts.caps) && find_blobs(facts);
+      return check_driver(facts) && check_capsets() && fetch_caps(facts.caps) &&
+             begin_context(facts) && find_blobs(facts);
    }
 
    bool fail(const char *what, const char *why) const
@@ -112,14 +111,18 @@ bool Inquiry::begin_context(DeviceFacts &facts)
 {
    if (!param(abi::Param::context_init))
       return true; // made by the first call that needs one
-   int error = init_context(options_.own_ring);
+   // Transfers that are calls of their own have their fences on the ring of the whole device, which
+   // would leave the order of numbers. So a ring of our own is of use only where they can be
+   // commands.
+   const bool ring = options_.own_ring && (facts.caps.capability_bits & proto::cap::transfer);
+   int error = init_context(ring);
    if (error == 0) {
-      facts.own_ring = options_.own_ring;
+      facts.own_ring = ring;
       return true;
    }
-   // EEXIST: whoever opened the device has used it already, which made a context without asking: one
-   // for virgl, since that is what a device without this call has.
-   if (error != -EEXIST && options_.own_ring)
+   // EEXIST: whoever opened the device has used it already, which made a context without asking:
+   // one for virgl, since that is what a device without this call has.
+   if (error != -EEXIST && ring)
       error = init_context(false);
    if (error == -ENODEV)
       return fail("no context", error);
@@ -128,8 +131,8 @@ bool Inquiry::begin_context(DeviceFacts &facts)
 
 int Inquiry::fetch_capset(uint32_t id, size_t bytes, proto::Caps &caps)
 {
-   // The kernel writes what the host has, at most what fits, and does not say how much that was: what
-   // is missing stays 0.
+   // The kernel writes what the host has, at most what fits, and does not say how much that was:
+   // what is missing stays 0.
    std::array<std::byte, sizeof(proto::CapsV2)> data{};
    abi::GetCaps request;
    request.capset = id;
@@ -211,8 +214,7 @@ std::unique_ptr<Winsys> connect(std::unique_ptr<Device> device, const Options &o
    Inquiry inquiry(*device, options);
    if (!inquiry.run(facts))
       return nullptr;
-   std::unique_ptr<DrmWinsys> ws(new (std::nothrow)
-                                    DrmWinsys(std::move(device), facts, options));
+   std::unique_ptr<DrmWinsys> ws(new (std::nothrow) DrmWinsys(std::move(device), facts, options));
    if (!ws || !ws->prepare()) {
       inquiry.fail("cannot start", "out of memory");
       return nullptr;

@@ -54,11 +54,14 @@ int poll_fd(int fd, nanoseconds time)
 
 DrmWinsys::DrmWinsys(std::unique_ptr<Device> device, const DeviceFacts &facts,
                      const Options &options)
-    : options_(options),
-      fence_kind_(facts.fence_fds && options.fences != FenceKind::bo ? FenceKind::fd
-                                                                     : FenceKind::bo),
-      own_ring_(facts.own_ring), device_(std::move(device)), kernel_(*device_, options.timeout),
-      cache_(options.cache), timeline_(kernel_)
+   : options_(options),
+     fence_kind_(facts.fence_fds && options.fences != FenceKind::bo ? FenceKind::fd
+                                                                    : FenceKind::bo),
+     own_ring_(facts.own_ring),
+     device_(std::move(device)),
+     kernel_(*device_, options.timeout),
+     cache_(options.cache),
+     timeline_(kernel_)
 {
    caps_ = facts.caps;
    features_.encoded_transfers = true;
@@ -266,8 +269,8 @@ uint64_t DrmWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *con
 
 bool DrmWinsys::wait_foreign_fence(int fd)
 {
-   // The kernel would wait as well, but with submit_mutex_ held: and what signals this fence may be a
-   // submission that another thread of this process is about to make.
+   // The kernel would wait as well, but with submit_mutex_ held: and what signals this fence may be
+   // a submission that another thread of this process is about to make.
    const Clock::time_point deadline = Clock::now() + options_.timeout;
    for (;;) {
       const int r = poll_fd(fd, slice);
@@ -294,8 +297,8 @@ bool DrmWinsys::wait_fd(int fd, uint64_t timeout_ns)
    const Clock::time_point deadline = deadline_after(timeout_ns);
    Patience patience(*this);
    for (;;) {
-      const nanoseconds left = deadline == Clock::time_point::max() ? nanoseconds::max()
-                                                                    : deadline - Clock::now();
+      const nanoseconds left =
+         deadline == Clock::time_point::max() ? nanoseconds::max() : deadline - Clock::now();
       const int r = poll_fd(fd, std::clamp<nanoseconds>(left, nanoseconds{0}, slice));
       if (r > 0)
          return true;
@@ -310,8 +313,7 @@ bool DrmWinsys::wait_fd(int fd, uint64_t timeout_ns)
 
 bool DrmWinsys::wait_gem(uint32_t gem, uint64_t timeout_ns)
 {
-   const Clock::time_point deadline =
-      timeout_ns ? deadline_after(timeout_ns) : Clock::time_point{};
+   const Clock::time_point deadline = timeout_ns ? deadline_after(timeout_ns) : Clock::time_point{};
    Patience patience(*this);
    nanoseconds nap{50'000};
    for (;;) {
@@ -325,7 +327,8 @@ bool DrmWinsys::wait_gem(uint32_t gem, uint64_t timeout_ns)
       const int error = kernel_.call(abi::ioctl_wait, request);
       if (error == 0)
          return true;
-      if (!temporary(error)) {
+      // Interrupted for so long that it was given up is no answer either.
+      if (!temporary(error) && error != -EINTR && error != -EAGAIN) {
          lose("WAIT", error);
          return false;
       }
@@ -338,7 +341,8 @@ bool DrmWinsys::wait_gem(uint32_t gem, uint64_t timeout_ns)
 
 bool DrmWinsys::wait_point(const Timeline::Point &point, uint64_t timeout_ns)
 {
-   return point.fd() >= 0 ? wait_fd(point.fd(), timeout_ns) : wait_gem(point.fence_bo(), timeout_ns);
+   return point.fd() >= 0 ? wait_fd(point.fd(), timeout_ns)
+                          : wait_gem(point.fence_bo(), timeout_ns);
 }
 
 bool DrmWinsys::wait_submission(uint64_t number, uint64_t timeout_ns)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The DRM winsys from inside. Outside, drm.hpp is all there is.
 //
-// Threads. `submit_mutex_` is held around everything that takes a number, so that numbers are in the
-// order in which the device executes. `share_mutex_` guards the table of shared resources and every
-// system call that may give or close one of their GEM handles. Both may be held while the kernel is
-// called, neither while something is waited for that another thread of this process has to do.
-// submit_mutex_ is taken before the timeline's and the cache's.
+// Threads. `submit_mutex_` is held around everything that takes a number, so that numbers are in
+// the order in which the device executes. `share_mutex_` guards the table of shared resources and
+// every system call that may give or close one of their GEM handles. Both may be held while the
+// kernel is called, neither while something is waited for that another thread of this process has
+// to do. submit_mutex_ is taken before the timeline's and the cache's.
 #pragma once
 
 #include <array>
@@ -30,7 +30,7 @@ inline constexpr uint64_t for_ever_ns = 86'400'000'000'000u;
 class DrmBo final : public Bo, public BoCache::Entry {
 public:
    DrmBo(Winsys &ws, uint32_t resource, GemHandle gem, const ResourceDesc &desc)
-       : Bo(ws, proto::ResourceHandle(resource), desc), gem_(std::move(gem))
+      : Bo(ws, proto::ResourceHandle(resource), desc), gem_(std::move(gem))
    {
       map_pending_.store(desc.size != 0, std::memory_order_relaxed);
    }
@@ -62,7 +62,7 @@ struct DeviceFacts {
    bool fence_fds = false;
    bool guest_blobs = false;
    bool host_blobs = false;
-   // The context has a ring of its own.
+   // The context has a ring of its own, and the host knows transfers as commands.
    bool own_ring = false;
 };
 
@@ -104,11 +104,10 @@ private:
    // Sends nothing, to be waited for. 0: that did not work, and the winsys is lost.
    uint64_t execute_marker();
    // Calls `attempt` again while it is refused for lack of memory, after having made room.
-   template <typename Attempt> int persevere(Attempt &&attempt);
+   template <typename Attempt>
+   int persevere(Attempt &&attempt);
    void make_room(bool wait);
    bool transfer(Bo &bo, uint32_t level, const Box &box, const MemoryLayout &layout, bool to_host);
-   bool transfer_in_stream(Bo &bo, uint32_t level, const Box &box, const MemoryLayout &layout,
-                           bool to_host);
 
    // -- waiting -----------------------------------------------------------------------------------
    class Patience;
@@ -125,8 +124,8 @@ private:
    void destroy(DrmBo *bo);
 
    // -- sharing (share_mutex_ held) ---------------------------------------------------------------
-   BoRef import_gem(uint32_t gem, bool opened, const SharedHandle &handle,
-                    const ResourceDesc &desc, int &error);
+   BoRef import_gem(uint32_t gem, bool opened, const SharedHandle &handle, const ResourceDesc &desc,
+                    int &error);
    BoRef reference_shared(DrmBo &bo);
    void enter(DrmBo &bo);
    void leave(DrmBo &bo);
@@ -157,7 +156,8 @@ private:
    std::atomic<uint64_t> next_blob_{1};
 };
 
-template <typename Attempt> int DrmWinsys::persevere(Attempt &&attempt)
+template <typename Attempt>
+int DrmWinsys::persevere(Attempt &&attempt)
 {
    constexpr unsigned tries = 8;
    std::chrono::milliseconds nap{1};

@@ -44,7 +44,7 @@ void Kernel::close(uint32_t gem)
       drm_gem_close request{};
       request.handle = gem;
       const int r = call(DRM_IOCTL_GEM_CLOSE, request);
-      if (r == 0 || r == -EINVAL || r == -ENODEV)
+      if (r == 0 || r == -EINVAL)
          return;
    }
 }

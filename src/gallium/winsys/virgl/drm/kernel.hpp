@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // System calls on the device that come to an end in success or in a refusal.
 //
-// What refusals mean is decided by who calls; here is only what is the same for all: a call that was
-// interrupted is made again, and a handle is closed whatever happens.
+// What refusals mean is decided by who calls; here is only what is the same for all: a call that
+// was interrupted is made again, and a handle is closed whatever happens.
 #pragma once
 
 #include <atomic>
@@ -37,7 +37,8 @@ public:
    // 0 or -errno. Repeated while the answer is EINTR or EAGAIN, each time with the argument as it
    // was: kernels write back even what failed, and up to Linux 6.2 an interrupted EXECBUFFER comes
    // back without its fence.
-   template <typename T> int call(unsigned long request, T &argument)
+   template <typename T>
+   int call(unsigned long request, T &argument)
    {
       const T original = argument;
       Repetition repetition;

@@ -126,8 +126,7 @@ BoRef DrmWinsys::create_blob(const ResourceDesc &desc, BlobKind kind)
    const bool on_host = kind == BlobKind::host_mapped;
    ResourceDesc rounded = desc;
    rounded.size = whole_pages(desc.size);
-   if (lost() || rounded.size == 0 ||
-       !(on_host ? features_.host_blobs : features_.guest_blobs))
+   if (lost() || rounded.size == 0 || !(on_host ? features_.host_blobs : features_.guest_blobs))
       return {};
 
    abi::ResourceCreateBlob request;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Resources that others use as well: flink names, GEM handles of the same file description, dma-bufs.
+// Resources that others use as well: flink names, GEM handles of the same file description,
+// dma-bufs.
 //
-// The kernel gives one resource several handles: each opening of a flink name makes a new one, while
-// a dma-buf has one per file description, which every import of it returns without counting. So a
-// resource is known by its number on the host, and what was imported twice is one object whose
+// The kernel gives one resource several handles: each opening of a flink name makes a new one,
+// while a dma-buf has one per file description, which every import of it returns without counting.
+// So a resource is known by its number on the host, and what was imported twice is one object whose
 // handles are closed once, at its end.
 #include <drm.h>
 #include <fcntl.h>
@@ -56,10 +57,11 @@ BoRef DrmWinsys::reference_shared(DrmBo &bo)
    if (bo.try_reference())
       return BoRef::adopt(&bo);
 
-   // Its last reference is gone, and the thread that dropped it is on its way to release(), where it
-   // waits for share_mutex_. What it finds there is an object that has nothing to close: the handles
-   // live on in a new one, the mapping ends with the old.
-   auto *heir = new (std::nothrow) DrmBo(*this, uint32_t(bo.handle()), std::move(bo.gem_), bo.desc());
+   // Its last reference is gone, and the thread that dropped it is on its way to release(), where
+   // it waits for share_mutex_. What it finds there is an object that has nothing to close: the
+   // handles live on in a new one, the mapping ends with the old.
+   auto *heir =
+      new (std::nothrow) DrmBo(*this, uint32_t(bo.handle()), std::move(bo.gem_), bo.desc());
    if (!heir)
       return {};
    heir->borrowed_ = bo.borrowed_;
@@ -155,8 +157,8 @@ BoRef DrmWinsys::import_resource(const SharedHandle &handle, const ResourceDesc 
          break;
       }
       case ShareKind::kms:
-         // The handle belongs to whoever made it, in this very file description: we use it as long as
-         // he keeps it, and he closes it.
+         // The handle belongs to whoever made it, in this very file description: we use it as long
+         // as he keeps it, and he closes it.
          result = import_gem(handle.name, false, handle, desc, error);
          break;
       }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Transfers as calls of their own. What the driver can, it puts into its streams instead.
 //
-// The calls take strides only for blobs (EINVAL otherwise, from Linux 5.11 on; before, they had none):
-// rows and layers follow each other as the host works out from the size of the level. Regions that
-// lie otherwise go as commands of a stream, or, on hosts without those, piece by piece.
+// The calls take strides only for blobs (EINVAL otherwise, from Linux 5.11 on; before, they had
+// none): rows and layers follow each other as the host works out from the size of the level.
+// Regions that lie otherwise go as commands of a stream, or, on hosts without those, piece by
+// piece.
 //
 // A read-back of several layers always goes layer by layer: the host reads renderable formats with
 // glReadPixels, which gives it the first layer of the box only (vrend_transfer_send_readpixels).
@@ -78,19 +79,20 @@ bool DrmWinsys::transfer(Bo &any, uint32_t level, const Box &box, const MemoryLa
       return true;
 
    std::lock_guard lock(submit_mutex_);
-   if (!pieces.usual && (caps_.capability_bits & proto::cap::transfer)) {
+   // On a ring of our own the calls would have their fences elsewhere (see Inquiry::begin_context).
+   if (own_ring_ || (!pieces.usual && (caps_.capability_bits & proto::cap::transfer))) {
       using Command = proto::Transfer3d;
       return 0 == for_each_piece(desc, box, layout, pieces, false, [&](const Box &b, uint32_t at) {
-                const Command command{
-                   .resource = bo.handle(),
-                   .level = level,
-                   .stride = uint32_t(pieces.stride),
-                   .layer_stride = uint32_t(pieces.layer_stride),
-                   .box = {int32_t(b.x), int32_t(b.y), int32_t(b.z), int32_t(b.width),
-                           int32_t(b.height), int32_t(b.depth)},
-                   .data_offset = at,
-                   .direction = to_host ? proto::TransferDirection::to_host
-                                        : proto::TransferDirection::from_host};
+                const Command command{.resource = bo.handle(),
+                                      .level = level,
+                                      .stride = uint32_t(pieces.stride),
+                                      .layer_stride = uint32_t(pieces.layer_stride),
+                                      .box = {int32_t(b.x), int32_t(b.y), int32_t(b.z),
+                                              int32_t(b.width), int32_t(b.height),
+                                              int32_t(b.depth)},
+                                      .data_offset = at,
+                                      .direction = to_host ? proto::TransferDirection::to_host
+                                                           : proto::TransferDirection::from_host};
                 std::array<uint32_t, 1 + Command::fixed_dwords> raw;
                 command.write(raw.data());
                 Bo *used = &bo;
@@ -122,8 +124,7 @@ bool DrmWinsys::transfer(Bo &any, uint32_t level, const Box &box, const MemoryLa
    return error == 0;
 }
 
-bool DrmWinsys::transfer_to_host(Bo &bo, uint32_t level, const Box &box,
-                                 const MemoryLayout &layout)
+bool DrmWinsys::transfer_to_host(Bo &bo, uint32_t level, const Box &box, const MemoryLayout &layout)
 {
    return transfer(bo, level, box, layout, true);
 }
