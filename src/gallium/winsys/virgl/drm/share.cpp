@@ -16,9 +16,11 @@ namespace virgl::drm {
 
 bool DrmBo::try_reference()
 {
-   uint32_t refs = refs_.load(std::memory_order_relaxed);
+   // Who sees that it is over must see all that was done before.
+   uint32_t refs = refs_.load(std::memory_order_acquire);
    while (refs != 0) {
-      if (refs_.compare_exchange_weak(refs, refs + 1, std::memory_order_acq_rel))
+      if (refs_.compare_exchange_weak(refs, refs + 1, std::memory_order_acq_rel,
+                                      std::memory_order_acquire))
          return true;
    }
    return false;
