@@ -67,6 +67,7 @@ BoRef DrmWinsys::reference_shared(DrmBo &bo)
    if (!heir)
       return {};
    heir->borrowed_ = bo.borrowed_;
+   heir->imported_ = bo.imported_;
    heir->aliases_ = std::move(bo.aliases_);
    heir->flink_name_ = bo.flink_name_;
    set_last_use(*heir, bo.last_use());
@@ -124,6 +125,7 @@ BoRef DrmWinsys::import_gem(uint32_t gem, bool opened, const SharedHandle &handl
       return {};
    }
    bo->borrowed_ = borrowed;
+   bo->imported_ = true;
    bo->flink_name_ = name;
    enter(*bo);
    return BoRef::adopt(bo);
