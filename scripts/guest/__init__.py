@@ -14,7 +14,10 @@ docs/guest.md tells how it works; bin/guest is the program made of it.
 
 from guest.errors import GuestError
 from guest.ioctls import IoctlReport, preload_library
+from guest.ioctls import environment as ioctl_environment
+from guest.ioctls import reports as ioctl_reports
 from guest.machine import Guest, Result
 from guest.trace import Trace
 
-__all__ = ['Guest', 'GuestError', 'IoctlReport', 'Result', 'Trace', 'preload_library']
+__all__ = ['Guest', 'GuestError', 'IoctlReport', 'Result', 'Trace', 'ioctl_environment',
+           'ioctl_reports', 'preload_library']
