@@ -24,6 +24,14 @@ public:
    // mmap(2), shared and read-write, at an offset that VIRTGPU_MAP gave; MAP_FAILED and errno.
    virtual void *map(size_t bytes, uint64_t offset) = 0;
    virtual void unmap(void *memory, size_t bytes) = 0;
+
+   // Whether this sync file stands for work of this driver alone. EXECBUFFER takes such a one without
+   // waiting for it, since the device executes in order anyway.
+   virtual bool own_fence(int sync_file)
+   {
+      (void)sync_file;
+      return false;
+   }
 };
 
 // A device on a duplicate of `fd` (borrowed): both are the same file description, so GEM handles are

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The device that a file descriptor stands for.
+#include <algorithm>
+#include <array>
+#include <cstring>
 #include <fcntl.h>
+#include <linux/sync_file.h>
 #include <new>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -25,6 +29,20 @@ public:
       return mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), off_t(offset));
    }
    void unmap(void *memory, size_t bytes) override { munmap(memory, bytes); }
+   bool own_fence(int sync_file) override
+   {
+      // A file may stand for several; one of more than these counts as foreign.
+      std::array<sync_fence_info, 8> fences{};
+      sync_file_info info{};
+      info.num_fences = fences.size();
+      info.sync_fence_info = uint64_t(reinterpret_cast<uintptr_t>(fences.data()));
+      if (::ioctl(sync_file, SYNC_IOC_FILE_INFO, &info) != 0 || info.num_fences == 0 ||
+          info.num_fences > fences.size())
+         return false;
+      return std::all_of(fences.begin(), fences.begin() + info.num_fences, [](auto &fence) {
+         return strncmp(fence.driver_name, "virtio_gpu", sizeof fence.driver_name) == 0;
+      });
+   }
 
 private:
    UniqueFd fd_;

@@ -269,8 +269,11 @@ uint64_t DrmWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *con
 
 bool DrmWinsys::wait_foreign_fence(int fd)
 {
-   // The kernel would wait as well, but with submit_mutex_ held: and what signals this fence may be
-   // a submission that another thread of this process is about to make.
+   // The kernel orders its own fences without waiting, though not between rings.
+   if (features_.fence_fds && !own_ring_ && device_->own_fence(fd))
+      return true;
+   // Others it would wait for as well, but with submit_mutex_ held: and what signals this fence may
+   // be a submission that another thread of this process is about to make.
    const Clock::time_point deadline = Clock::now() + options_.timeout;
    for (;;) {
       const int r = poll_fd(fd, slice);
