@@ -12,6 +12,8 @@
 #include "frontend/winsys_handle.h"
 #include "util/format/u_format.h"
 
+#include "gallium/winsys/virgl/common/layout.hpp"
+
 #include "context.hpp"
 #include "resource.hpp"
 #include "screen.hpp"
@@ -51,13 +53,19 @@ bool fits(const Resource &res, const winsys_handle &whandle)
           (whandle.stride == 0 || whandle.stride >= res.layout.stride[0]);
 }
 
-// Whether `bo`, in the host's eyes, is the picture that `desc` describes. What another process made is
-// believed to be.
-bool same_picture(const Bo &bo, const ResourceDesc &desc)
+// Whether `bo`, in the host's eyes, is the picture that `desc` describes. Of what another process made
+// the kernel tells only the size; but guest memory has rows without gaps, so a picture of other rows,
+// or of another number of pages, is only a part of it.
+bool same_picture(const Bo &bo, const ResourceDesc &desc, uint32_t stride)
 {
+   if (bo.imported()) {
+      constexpr uint64_t page = 4096;
+      return stride == row_bytes(desc, desc.width) &&
+             bo.size() <= (uint64_t(desc.size) + page - 1) / page * page;
+   }
    const ResourceDesc &has = bo.desc();
-   return bo.imported() || (has.target == desc.target && has.width == desc.width &&
-                            has.height == desc.height && has.block == desc.block);
+   return has.target == desc.target && has.width == desc.width && has.height == desc.height &&
+          has.block == desc.block;
 }
 
 bool find_storage(Screen &screen, Resource &res, const SharedHandle &handle,
@@ -74,7 +82,7 @@ bool find_storage(Screen &screen, Resource &res, const SharedHandle &handle,
    if (end > bo->size())
       return false;
 
-   if (whandle.offset == 0 && same_picture(*bo, desc)) {
+   if (whandle.offset == 0 && same_picture(*bo, desc, stride)) {
       res.storage->bo = std::move(bo);
       // Read-backs leave rows as far apart as the exporter has them.
       res.layout.stride[0] = stride;
