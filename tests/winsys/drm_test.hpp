@@ -56,14 +56,12 @@ struct Gpu {
    void end()
    {
       ws.reset();
-      gpu.complete();
-      for (const std::string &c : gpu.take_complaints())
-         ADD_FAILURE() << c;
       expect_nothing_left(gpu);
    }
 
-   static void expect_nothing_left(const FakeVirtgpu &gpu)
+   static void expect_nothing_left(FakeVirtgpu &gpu)
    {
+      gpu.complete();
       const Account a = gpu.account();
       EXPECT_EQ(a.descriptions, 0u);
       EXPECT_EQ(a.handles, 0u);
@@ -73,6 +71,8 @@ struct Gpu {
       EXPECT_EQ(a.mappings, 0u);
       EXPECT_EQ(a.sync_files, 0u);
       EXPECT_EQ(a.dma_bufs, 0u);
+      for (const std::string &c : gpu.take_complaints())
+         ADD_FAILURE() << c;
    }
 
    FakeVirtgpu gpu;

@@ -107,6 +107,8 @@ struct Refusal {
    // Where not 0: of the calls that would be refused, one in so many, at random.
    uint32_t one_in = 0;
    uint64_t seed = 1;
+   // Only EXECBUFFERs that want a fence fd: when descriptors have run out.
+   bool with_out_fence = false;
 };
 
 // What is there now.

@@ -149,11 +149,12 @@ Call VirtgpuKernel::call_of(unsigned long request, size_t &bytes) const
    return Call::unknown;
 }
 
-int VirtgpuKernel::refusal_of(Call call)
+int VirtgpuKernel::refusal_of(Call call, bool out_fence)
 {
    for (Rule &rule : rules) {
       Refusal &r = rule.refusal;
-      if ((r.call != Call::count && r.call != call) || !r.times)
+      if ((r.call != Call::count && r.call != call) || !r.times ||
+          (r.with_out_fence && !out_fence))
          continue;
       if (r.after) {
          r.after--;
@@ -189,7 +190,10 @@ int VirtgpuKernel::ioctl(Description &d, unsigned long request, void *argument)
    alignas(8) std::byte copy[256] = {};
    const size_t given = std::min<size_t>(_IOC_SIZE(request), sizeof copy);
    memcpy(copy, argument, std::min(given, known));
-   int result = -refusal_of(call);
+   const bool out_fence =
+      call == Call::execbuffer &&
+      (reinterpret_cast<abi::Execbuffer *>(copy)->flags & abi::exec_flag::fence_fd_out);
+   int result = -refusal_of(call, out_fence);
    if (result == 0)
       result = dispatch(lock, d, call, copy);
    else if (call == Call::execbuffer && at_least(Linux::v5_4))

@@ -104,7 +104,7 @@ private:
    using Lock = std::unique_lock<std::mutex>;
 
    bool at_least(Linux age) const { return options.kernel >= age; }
-   int refusal_of(Call call);
+   int refusal_of(Call call, bool out_fence = false);
    Call call_of(unsigned long request, size_t &bytes) const;
    int dispatch(Lock &lock, Description &d, Call call, void *argument);
 
