@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 
 from guest.errors import GuestError
 
@@ -120,16 +121,16 @@ class Channel:
 
     def wait_for(self, predicate, timeout=None):
         """Until PREDICATE holds (True) or TIMEOUT seconds are over (False)."""
-        left = float('inf') if timeout is None else timeout
+        deadline = float('inf') if timeout is None else time.monotonic() + timeout
         with self._changed:
             while not predicate():
+                left = deadline - time.monotonic()
                 if left <= 0:
                     return False
                 if self.error:
                     raise self.error
                 self._check()
                 self._changed.wait(min(0.25, left))
-                left -= 0.25
         return True
 
     def spawn(self, argv, env, cwd, on_out=None, on_err=None, **options):

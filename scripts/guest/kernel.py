@@ -302,6 +302,14 @@ def _fetch(package, version, target):
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _prune(cache, *keep):
+    """Of a kernel's folders, half a GiB each, keep KEEP and the one used before them."""
+    others = [os.path.join(cache, name) for name in os.listdir(cache) if not name.startswith('.')]
+    others = [each for each in others if os.path.isdir(each) and each not in keep]
+    for folder in sorted(others, key=os.path.getmtime, reverse=True)[1:]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def find():
     """The newest kernel of the distribution, downloaded if need be."""
     cache = cache_folder()
@@ -335,6 +343,7 @@ def _find_locked(cache):
             _fetch(*newest, target)
             kernel = _load(target)
             if kernel:
+                _prune(cache, target)
                 return kernel
             problem = f'the kernel in {target} is not what was unpacked'
         except GuestError as error:

@@ -110,9 +110,10 @@ class Guest:
         return self
 
     def _boot(self):
-        find_program(qemus.PROGRAM, 'qemu-system-x86')
+        qemus.find()
         if not os.path.exists(kernels.BUSYBOX):
-            raise GuestError('busybox is not installed (Debian package busybox-static)')
+            raise GuestError('busybox is not installed (Debian package busybox-static; bin/guest '
+                             'installs it)')
         if self.driver == 'verglas':
             self._driver_file()
         self.folder = private_folder()

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """QEMU itself: what it is started with, and why it ended."""
 
+import contextlib
 import os
 import re
+import shutil
+import signal
 import subprocess
 
 import verglas_host
@@ -11,6 +14,7 @@ from guest.errors import GuestError
 
 PROGRAM = 'qemu-system-x86_64'
 CONSOLE_LINES = 15
+NOTHING = 'it said nothing'
 # The kernel says little, takes every oops for a panic, and a panic ends QEMU at once (-no-reboot).
 # What an emulated processor would only be slowed down by is off.
 KERNEL_ARGUMENTS = ('console=ttyS0 quiet loglevel=4 oops=panic panic=-1 mitigations=off nokaslr '
@@ -46,6 +50,15 @@ def escape(path):
     return path.replace(',', ',,')
 
 
+def find():
+    """QEMU's path."""
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise GuestError(f'{PROGRAM} is not installed (Debian package qemu-system-x86; bin/guest '
+                         'installs it)')
+    return program
+
+
 class Qemu:
     """The process. FOLDER is private, for its sockets; logs go to SHARE."""
 
@@ -58,7 +71,7 @@ class Qemu:
         self.process = None
 
     def start(self, kernel, initrd, display, accel, size, memory, processors):
-        program = verglas_host.find_program(PROGRAM, 'qemu-system-x86')
+        program = find()
         width, height = size
         accel_options = ['-accel', 'kvm', '-cpu', 'host'] if accel == 'kvm' else \
             ['-accel', 'tcg,thread=multi', '-cpu', 'max']
@@ -114,19 +127,36 @@ class Qemu:
         console = self.console()
         tail = console[-CONSOLE_LINES:]
         for line in console:
-            found = re.search(r'Kernel panic - (.*)', line)
+            found = re.search(r'Kernel panic - not syncing: (.*)', line)
             if found:
-                return GuestError('the guest panicked: ' + found[1], tail)
+                # What led to it stands first, and a long list of registers last.
+                start = next(i for i, each in enumerate(console)
+                             if re.search(r'BUG:|Oops|Kernel panic', each))
+                return GuestError('the guest panicked: ' + found[1],
+                                  console[start:start + CONSOLE_LINES])
         for line in reversed(console):
             if line.startswith('verglas: '):
                 return GuestError('the guest gave up: ' + line.removeprefix('verglas: '), tail)
-        said = verglas_host.last_line(self.log_path)
-        # Away with the time and the program's own name.
-        said = re.sub(r'^(\S+Z )?(qemu-system-x86_64: )?', '', said)
+        if any('reboot: ' in line for line in tail):
+            return GuestError('the guest was switched off', tail)
+        said = self._complaint()
         if re.search(r'gtk|sdl|display|x11', said, re.I) and not tail:
             return GuestError(f'QEMU has no display: {said}')
+        if self.process.returncode < 0:
+            said = said if said != NOTHING else \
+                f'signal {signal.Signals(-self.process.returncode).name}'
         status = verglas_host.exit_status(self.process.returncode)
-        return GuestError(f'QEMU ended with status {status}: ' + (said or 'it said nothing'), tail)
+        return GuestError(f'QEMU ended with status {status}: {said}', tail)
+
+    def _complaint(self):
+        """The last thing QEMU said that is no chatter of its renderer's."""
+        with contextlib.suppress(OSError):
+            with open(self.log_path, encoding='utf-8', errors='replace') as f:
+                lines = [line.strip() for line in f]
+            lines = [line for line in lines if line and not re.match(r'gl_version|GLSL', line)]
+            if lines:
+                return re.sub(r'^(\S+Z )?(qemu-system-x86_64: )?', '', lines[-1])
+        return NOTHING
 
     def stop(self):
         if self.process is not None:

@@ -55,7 +55,7 @@ class Terminal:
             return
         self._process = process
         if self.interactive:
-            tty.setraw(0)
+            tty.setraw(0, termios.TCSANOW)  # what was typed ahead stays
             signal.signal(signal.SIGWINCH, lambda *_: process.resize(*self._size()))
         self._thread = threading.Thread(target=self._pump, name='guest-input', daemon=True)
         self._thread.start()
