@@ -12,9 +12,9 @@ import time
 
 import demo
 import verglas_host
-from guest import machine
+from guest import compare, machine
 from guest.errors import GuestError
-from guest.report import Report
+from guest.report import Report, window
 from guest.terminal import Terminal
 from verglas_host import HostError, note, warn
 
@@ -49,6 +49,8 @@ def parse_arguments(argv=None):
         help='count the commands that the device was sent, also as JSON in FILE.json')
     add('--ioctls', nargs='?', const='-', metavar='FILE.json',
         help="count COMMAND's ioctls of the device, frame by frame, also as JSON")
+    add('--compare', action='store_true',
+        help="run COMMAND on Verglas and on Mesa's driver, twice in turn, and count for both")
     add('--timeout', type=float, default=machine.COMMAND_SECONDS, metavar='S',
         help='end COMMAND after S seconds, with exit status 124 (default: %(default).0f)')
     add('--seconds', type=float, metavar='N',
@@ -76,6 +78,8 @@ def parse_arguments(argv=None):
     size = re.fullmatch(r'([1-9]\d{2,3})x([1-9]\d{2,3})', options.size)
     if not size:
         parser.error(f'--size takes a width and a height such as 1280x800, not {options.size}')
+    if options.compare and (options.stock or options.trace or options.ioctls or options.shell):
+        parser.error('--compare counts by itself, for both drivers')
     options.size = int(size[1]), int(size[2])
     for name in ('timeout', 'seconds', 'shot_after', 'boot_timeout'):
         value = getattr(options, name)
@@ -173,14 +177,14 @@ class Session:
             with contextlib.suppress(ValueError):
                 self.rates.append(float(rate[1] or rate[2]))
 
-    def go(self, env):
+    def go(self, env, driver=None):
         """Run the command; its exit status as a shell gives it."""
         options = self.options
         out, err = Output(sys.stdout.buffer, self), Output(sys.stderr.buffer)
         with Terminal(options.shell) as terminal:
             self.began = time.time()
-            process = self.guest.spawn(options.command, env, on_out=out, on_err=err,
-                                       **terminal.options())
+            process = self.guest.spawn(options.command, env, driver=driver, on_out=out,
+                                       on_err=err, **terminal.options())
             terminal.attach(process)
             status = self._watch(process, out)
             self.ended = time.time()
@@ -238,7 +242,8 @@ def main():
         verglas_host.find_program(options.command[0], None)
     set_up(options)
     guest = machine.Guest(driver='stock' if options.stock else 'verglas', size=options.size,
-                          share=options.out, trace=bool(options.trace), accel=options.accel,
+                          share=options.out, trace=bool(options.trace or options.compare),
+                          accel=options.accel,
                           symbols=options.symbols, memory=options.memory,
                           boot_seconds=options.boot_timeout)
     report = Report(options, guest)
@@ -258,19 +263,27 @@ def main():
         raise
 
 
+def start_server(guest, options, driver=None):
+    """X or Weston, or neither, as the options say."""
+    env = dict(each.split('=', 1) for each in options.env if each.startswith('VERGLAS_'))
+    if options.weston:
+        guest.start_weston(driver, env)
+    elif not options.no_x and not KMS.search(os.path.basename(options.command[0])):
+        guest.start_x(driver, env)
+
+
 def run(guest, options, report):
     env = dict(each.split('=', 1) for each in options.env)
     name = os.path.basename(options.command[0])
-    server_env = {k: v for k, v in env.items() if k.startswith('VERGLAS_')}
-    if options.weston:
-        guest.start_weston(env=server_env)
-    elif not options.no_x and not KMS.search(name):
-        guest.start_x(env=server_env)
-    session = Session(guest, options)
-    if session.endless and os.path.exists(LINE_BUFFER):
+    if is_endless(name) and os.path.exists(LINE_BUFFER):
         others = env.get('LD_PRELOAD', os.environ.get('LD_PRELOAD'))
         env['LD_PRELOAD'] = LINE_BUFFER + (':' + others if others else '')
         env['_STDBUF_O'] = 'L'
+    if options.compare:
+        return compare.run(guest, options, env, lambda driver: start_server(guest, options, driver),
+                           lambda: Session(guest, options), window)
+    start_server(guest, options)
+    session = Session(guest, options)
     if session.endless:
         strings = gl_strings(guest, name, env)
         for what, value in zip(('VENDOR', 'RENDERER', 'VERSION'), strings):

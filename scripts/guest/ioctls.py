@@ -100,8 +100,12 @@ class IoctlReport:
         return lines
 
 
+def paths(share, name=PREFIX):
+    """The files of the reports in SHARE."""
+    return glob.glob(os.path.join(glob.escape(share), f'{glob.escape(name)}.*.json'))
+
+
 def reports(share, name=PREFIX):
     """The reports in SHARE, the one with the most frames first."""
-    found = [IoctlReport(path) for path in glob.glob(
-        os.path.join(glob.escape(share), f'{glob.escape(name)}.*.json'))]
+    found = [IoctlReport(path) for path in paths(share, name)]
     return sorted(found, key=lambda each: (-each.frames, -sum(each.calls.values())))

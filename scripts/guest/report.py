@@ -50,6 +50,8 @@ class Report:
         if self.options.trace:
             self.begin = self.guest.mark()
         if self.options.ioctls:
+            for path in ioctls.paths(self.guest.share):  # of an earlier run with the same --out
+                os.unlink(path)
             env = {**env, **ioctls.environment(self.guest.share, base=env)}
         return env
 
