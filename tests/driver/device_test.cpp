@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: MIT
+// The whole driver on a virtio-gpu device in memory: sharing as DRI, GBM and EGL ask for it, both
+// kinds of fences, and frames of which any ioctl may be refused.
+#include <cstdint>
+#include <cstring>
+
+#include "drm-uapi/drm_fourcc.h"
+#include "frontend/winsys_handle.h"
+#include "pipe/p_context.h"
+#include "pipe/p_screen.h"
+#include "util/u_box.h"
+#include "util/u_inlines.h"
+#include "util/u_simple_shaders.h"
+
+#include "gallium/drivers/virgl/resource.hpp"
+#include "gallium/drivers/virgl/screen.hpp"
+
+#include "drm_test.hpp"
+
+using namespace virgl;
+using namespace virgl::test;
+using drm::FenceKind;
+
+namespace {
+
+pipe_screen *open_screen(FakeVirtgpu &gpu, std::optional<FenceKind> fences = {})
+{
+   setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
+   std::unique_ptr<Winsys> ws = drm::connect(gpu.open(), drm_options(fences));
+   return ws ? screen_create(std::move(ws), nullptr) : nullptr;
+}
+
+pipe_resource picture(pipe_format format, unsigned width, unsigned height)
+{
+   pipe_resource t = {};
+   t.target = PIPE_TEXTURE_2D;
+   t.format = format;
+   t.width0 = width;
+   t.height0 = height;
+   t.depth0 = t.array_size = 1;
+   t.bind = PIPE_BIND_RENDER_TARGET | PIPE_BIND_SAMPLER_VIEW | PIPE_BIND_SHARED;
+   return t;
+}
+
+struct Ref {
+   Ref(pipe_resource *r = nullptr) : r(r) {}
+   Ref(const Ref &) = delete;
+   ~Ref() { reset(); }
+   void reset() { pipe_resource_reference(&r, nullptr); }
+   operator pipe_resource *() const { return r; }
+   pipe_resource *operator->() const { return r; }
+   pipe_resource *r;
+};
+
+winsys_handle dma_buf(int fd, unsigned stride, unsigned offset = 0,
+                      uint64_t modifier = DRM_FORMAT_MOD_INVALID)
+{
+   winsys_handle h = {};
+   h.type = WINSYS_HANDLE_TYPE_FD;
+   h.handle = unsigned(fd);
+   h.stride = stride;
+   h.offset = offset;
+   h.modifier = modifier;
+   return h;
+}
+
+// Two processes.
+struct Sharing : testing::Test {
+   Sharing() : gpu(gpu_options(Pace::at_once)), a(open_screen(gpu)), b(open_screen(gpu)) {}
+   ~Sharing() override
+   {
+      a->destroy(a);
+      b->destroy(b);
+      Gpu::expect_nothing_left(gpu);
+   }
+   static int export_fd(pipe_screen *s, pipe_resource *r, winsys_handle &h)
+   {
+      h = {};
+      h.type = WINSYS_HANDLE_TYPE_FD;
+      EXPECT_TRUE(s->resource_get_handle(s, nullptr, r, &h, PIPE_HANDLE_USAGE_FRAMEBUFFER_WRITE));
+      return int(h.handle);
+   }
+
+   FakeVirtgpu gpu;
+   pipe_screen *a, *b;
+};
+
+uint32_t id(pipe_resource *r) { return uint32_t(Resource::from(r)->handle()); }
+
+} // namespace
+
+TEST_F(Sharing, TheImportIsTheSameHostResource)
+{
+   const pipe_resource templ = picture(PIPE_FORMAT_B8G8R8A8_UNORM, 100, 50);
+   Ref mine(a->resource_create(a, &templ));
+   ASSERT_TRUE(mine);
+   for (unsigned type : {WINSYS_HANDLE_TYPE_FD, WINSYS_HANDLE_TYPE_SHARED}) {
+      winsys_handle h = {};
+      h.type = type;
+      ASSERT_TRUE(a->resource_get_handle(a, nullptr, mine, &h, 0));
+      EXPECT_EQ(h.stride, 400u);
+      EXPECT_EQ(h.offset, 0u);
+      EXPECT_EQ(h.modifier, DRM_FORMAT_MOD_INVALID); // nobody asked for one
+      for (uint64_t modifier : {DRM_FORMAT_MOD_INVALID, DRM_FORMAT_MOD_LINEAR}) {
+         h.modifier = modifier;
+         Ref theirs(b->resource_from_handle(b, &templ, &h, 0));
+         ASSERT_TRUE(theirs);
+         EXPECT_EQ(id(theirs), id(mine));
+         // What came with a modifier goes on with it.
+         winsys_handle again = {};
+         again.type = WINSYS_HANDLE_TYPE_KMS;
+         ASSERT_TRUE(b->resource_get_handle(b, nullptr, theirs, &again, 0));
+         EXPECT_EQ(again.modifier, modifier);
+      }
+      if (type == WINSYS_HANDLE_TYPE_FD)
+         close(int(h.handle));
+   }
+}
+
+TEST_F(Sharing, ParametersAreThoseOfTheHandle)
+{
+   const pipe_resource templ = picture(PIPE_FORMAT_R8_UNORM, 33, 20);
+   Ref r(a->resource_create(a, &templ));
+   const auto param = [&](enum pipe_resource_param p) {
+      uint64_t v = ~0ull;
+      EXPECT_TRUE(a->resource_get_param(a, nullptr, r, 0, 0, 0, p, 0, &v));
+      return v;
+   };
+   EXPECT_EQ(param(PIPE_RESOURCE_PARAM_NPLANES), 1u);
+   EXPECT_EQ(param(PIPE_RESOURCE_PARAM_STRIDE), 33u);
+   EXPECT_EQ(param(PIPE_RESOURCE_PARAM_OFFSET), 0u);
+   EXPECT_EQ(param(PIPE_RESOURCE_PARAM_LAYER_STRIDE), 33u * 20);
+   EXPECT_EQ(param(PIPE_RESOURCE_PARAM_MODIFIER), DRM_FORMAT_MOD_INVALID);
+   winsys_handle h = {};
+   h.type = WINSYS_HANDLE_TYPE_KMS;
+   ASSERT_TRUE(a->resource_get_handle(a, nullptr, r, &h, 0));
+   EXPECT_EQ(param(PIPE_RESOURCE_PARAM_HANDLE_TYPE_KMS), h.handle);
+   const int fd = int(param(PIPE_RESOURCE_PARAM_HANDLE_TYPE_FD));
+   EXPECT_GE(fd, 0);
+   close(fd);
+   uint64_t v;
+   EXPECT_FALSE(a->resource_get_param(a, nullptr, r, 1, 0, 0, PIPE_RESOURCE_PARAM_STRIDE, 0, &v));
+   EXPECT_FALSE(a->resource_get_param(a, nullptr, r, 0, 0, 99, PIPE_RESOURCE_PARAM_STRIDE, 0, &v));
+}
+
+TEST_F(Sharing, LinearIsTheOneModifier)
+{
+   uint64_t modifiers[4];
+   unsigned external[4];
+   int count = -1;
+   a->query_dmabuf_modifiers(a, PIPE_FORMAT_B8G8R8A8_UNORM, 0, nullptr, nullptr, &count);
+   EXPECT_EQ(count, 1);
+   a->query_dmabuf_modifiers(a, PIPE_FORMAT_B8G8R8A8_UNORM, 4, modifiers, external, &count);
+   ASSERT_EQ(count, 1);
+   EXPECT_EQ(modifiers[0], DRM_FORMAT_MOD_LINEAR);
+   EXPECT_EQ(external[0], 0u);
+
+   constexpr uint64_t tiled = fourcc_mod_code(INTEL, 1);
+   const pipe_resource templ = picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 64);
+   EXPECT_EQ(a->resource_create_with_modifiers(a, &templ, &tiled, 1), nullptr);
+   const uint64_t both[] = {tiled, DRM_FORMAT_MOD_LINEAR};
+   Ref r(a->resource_create_with_modifiers(a, &templ, both, 2));
+   ASSERT_TRUE(r);
+   winsys_handle h;
+   const int fd = export_fd(a, r, h);
+   EXPECT_EQ(h.modifier, DRM_FORMAT_MOD_LINEAR);
+   h.modifier = tiled;
+   EXPECT_EQ(b->resource_from_handle(b, &templ, &h, 0), nullptr);
+   close(fd);
+}
+
+TEST_F(Sharing, WhatDoesNotFitIsRefused)
+{
+   const pipe_resource templ = picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 64);
+   Ref mine(a->resource_create(a, &templ));
+   winsys_handle h;
+   const int fd = export_fd(a, mine, h);
+   const auto refused = [&](const pipe_resource &t, winsys_handle handle) {
+      Ref r(b->resource_from_handle(b, &t, &handle, 0));
+      return !r;
+   };
+   EXPECT_FALSE(refused(templ, dma_buf(fd, 256)));
+   EXPECT_FALSE(refused(templ, dma_buf(fd, 0))); // who does not know means the natural one
+   EXPECT_TRUE(refused(templ, dma_buf(fd, 255)));
+   EXPECT_TRUE(refused(templ, dma_buf(fd, 1)));
+   EXPECT_TRUE(refused(templ, dma_buf(fd, 0x80000000u)));
+   EXPECT_TRUE(refused(templ, dma_buf(fd, UINT32_MAX)));
+   EXPECT_TRUE(refused(templ, dma_buf(fd, 256, 256)));
+   EXPECT_TRUE(refused(templ, dma_buf(fd, 256, UINT32_MAX)));
+   for (pipe_resource t : {picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 65),
+                           picture(PIPE_FORMAT_R32G32B32A32_FLOAT, 64, 64),
+                           picture(PIPE_FORMAT_B8G8R8A8_UNORM, 16384, 16384)})
+      EXPECT_TRUE(refused(t, dma_buf(fd, 0)));
+   pipe_resource cube = templ;
+   cube.target = PIPE_TEXTURE_CUBE;
+   EXPECT_TRUE(refused(cube, dma_buf(fd, 256)));
+   pipe_resource levels = templ;
+   levels.last_level = 3;
+   EXPECT_TRUE(refused(levels, dma_buf(fd, 256)));
+   EXPECT_TRUE(refused(templ, dma_buf(-1, 256)));
+   const int foreign = FakeVirtgpu::foreign_dma_buf();
+   EXPECT_TRUE(refused(templ, dma_buf(foreign, 256)));
+   close(foreign);
+   close(fd);
+}
+
+TEST_F(Sharing, APlaneInsideIsFilledFromTheMemory)
+{
+   // Bytes; in them a plane of half the size.
+   const pipe_resource bytes = picture(PIPE_FORMAT_R8_UNORM, 64, 96);
+   Ref memory(a->resource_create(a, &bytes));
+   winsys_handle h;
+   const int fd = export_fd(a, memory, h);
+   pipe_resource templ = picture(PIPE_FORMAT_R8G8_UNORM, 32, 32);
+   for (pipe_screen *s : {a, b}) {
+      winsys_handle in = dma_buf(fd, 64, 64 * 64);
+      Ref plane(s->resource_from_handle(s, &templ, &in, 0));
+      ASSERT_TRUE(plane);
+      EXPECT_NE(id(plane), id(memory));
+      // The CPU writes to the memory, by whichever mapping.
+      for (int i = 0; i < 64 * 32; i++)
+         Resource::from(memory)->bo().map()[64 * 64 + i] = std::byte(i * 7 + (s == a));
+      if (s == a) {
+         std::vector<std::byte> host(64 * 96);
+         std::memcpy(host.data(), Resource::from(memory)->bo().map(), host.size());
+         gpu.set_storage(id(memory), host);
+      }
+      pipe_context *ctx = s->context_create(s, nullptr, 0);
+      ASSERT_TRUE(ctx);
+      pipe_transfer *t = nullptr;
+      pipe_box box;
+      u_box_2d(0, 0, 32, 32, &box);
+      const auto *read =
+         static_cast<const uint8_t *>(ctx->texture_map(ctx, plane, 0, PIPE_MAP_READ, &box, &t));
+      ASSERT_TRUE(read);
+      for (unsigned y = 0; y < 32; y++) {
+         for (unsigned x = 0; x < 64; x++)
+            ASSERT_EQ(read[y * t->stride + x], uint8_t((y * 64 + x) * 7 + (s == a))) << x << ' ' << y;
+      }
+      ctx->texture_unmap(ctx, t);
+      // Others are told of the memory, not of our copy.
+      winsys_handle out;
+      const int again = export_fd(s, plane, out);
+      EXPECT_EQ(out.stride, 64u);
+      EXPECT_EQ(out.offset, 64u * 64);
+      close(again);
+      plane.reset();
+      ctx->destroy(ctx);
+   }
+   close(fd);
+}
+
+namespace {
+
+// What a program does in a frame, with what goes wrong told by return values only.
+class Program {
+public:
+   Program(pipe_screen *screen, unsigned flags) : s_(screen)
+   {
+      ctx_ = s_->context_create(s_, nullptr, flags);
+      if (ctx_)
+         set_up();
+   }
+   ~Program()
+   {
+      if (!ctx_)
+         return;
+      ctx_->bind_blend_state(ctx_, nullptr);
+      ctx_->bind_rasterizer_state(ctx_, nullptr);
+      ctx_->bind_depth_stencil_alpha_state(ctx_, nullptr);
+      ctx_->bind_vs_state(ctx_, nullptr);
+      ctx_->bind_fs_state(ctx_, nullptr);
+      ctx_->bind_vertex_elements_state(ctx_, nullptr);
+      ctx_->delete_blend_state(ctx_, blend_);
+      ctx_->delete_rasterizer_state(ctx_, rasterizer_);
+      ctx_->delete_depth_stencil_alpha_state(ctx_, dsa_);
+      ctx_->delete_vs_state(ctx_, vs_);
+      ctx_->delete_fs_state(ctx_, fs_);
+      ctx_->delete_vertex_elements_state(ctx_, elements_);
+      pipe_resource_reference(&target_, nullptr);
+      pipe_resource_reference(&vertices_, nullptr);
+      ctx_->destroy(ctx_);
+   }
+
+   void frame(unsigned n)
+   {
+      if (!ctx_ || !target_ || !vertices_)
+         return;
+      draw(n);
+      query();
+      read();
+      share();
+      finish(n);
+   }
+
+private:
+   void set_up()
+   {
+      pipe_blend_state blend = {};
+      blend.rt[0].colormask = PIPE_MASK_RGBA;
+      ctx_->bind_blend_state(ctx_, blend_ = ctx_->create_blend_state(ctx_, &blend));
+      pipe_rasterizer_state rasterizer = {};
+      ctx_->bind_rasterizer_state(ctx_, rasterizer_ = ctx_->create_rasterizer_state(ctx_, &rasterizer));
+      pipe_depth_stencil_alpha_state dsa = {};
+      ctx_->bind_depth_stencil_alpha_state(
+         ctx_, dsa_ = ctx_->create_depth_stencil_alpha_state(ctx_, &dsa));
+      const enum tgsi_semantic names[] = {TGSI_SEMANTIC_POSITION, TGSI_SEMANTIC_GENERIC};
+      const uint indices[] = {0, 0};
+      ctx_->bind_vs_state(ctx_, vs_ = util_make_vertex_passthrough_shader(ctx_, 2, names, indices,
+                                                                          false));
+      ctx_->bind_fs_state(ctx_, fs_ = util_make_fragment_passthrough_shader(
+                                   ctx_, TGSI_SEMANTIC_GENERIC, TGSI_INTERPOLATE_PERSPECTIVE, true));
+      pipe_vertex_element elements[2] = {};
+      elements[0].src_format = elements[1].src_format = PIPE_FORMAT_R32G32B32A32_FLOAT;
+      elements[1].src_offset = 16;
+      ctx_->bind_vertex_elements_state(
+         ctx_, elements_ = ctx_->create_vertex_elements_state(ctx_, 2, elements));
+
+      const pipe_resource templ = picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 64);
+      target_ = s_->resource_create(s_, &templ);
+      pipe_resource buffer = {};
+      buffer.target = PIPE_BUFFER;
+      buffer.format = PIPE_FORMAT_R8_UNORM;
+      buffer.bind = PIPE_BIND_VERTEX_BUFFER;
+      buffer.width0 = 4096;
+      buffer.height0 = buffer.depth0 = buffer.array_size = 1;
+      vertices_ = s_->resource_create(s_, &buffer);
+   }
+
+   void draw(unsigned n)
+   {
+      pipe_surface templ = {};
+      templ.format = target_->format;
+      pipe_surface *surface = ctx_->create_surface(ctx_, target_, &templ);
+      pipe_framebuffer_state fb = {};
+      fb.width = fb.height = 64;
+      fb.nr_cbufs = 1;
+      fb.cbufs[0] = surface;
+      ctx_->set_framebuffer_state(ctx_, &fb);
+      pipe_viewport_state viewport = {};
+      viewport.scale[0] = viewport.scale[1] = viewport.translate[0] = viewport.translate[1] = 32;
+      ctx_->set_viewport_states(ctx_, 0, 1, &viewport);
+      pipe_color_union colour = {};
+      ctx_->clear(ctx_, PIPE_CLEAR_COLOR0, nullptr, &colour, 0, 0);
+
+      const std::vector<float> data(24 * 3, float(n));
+      ctx_->buffer_subdata(ctx_, vertices_, PIPE_MAP_WRITE | PIPE_MAP_DISCARD_WHOLE_RESOURCE, 0,
+                           unsigned(data.size() * 4), data.data());
+      pipe_vertex_buffer vb = {};
+      vb.stride = 32;
+      vb.buffer.resource = vertices_;
+      ctx_->set_vertex_buffers(ctx_, 0, 1, 0, false, &vb);
+      pipe_draw_info info = {};
+      info.mode = PIPE_PRIM_TRIANGLES;
+      info.instance_count = 1;
+      info.max_index = ~0u;
+      const pipe_draw_start_count_bias range = {0, 3, 0};
+      ctx_->draw_vbo(ctx_, &info, 0, nullptr, &range, 1);
+
+      const std::vector<uint8_t> texels(64 * 64 * 4, uint8_t(n));
+      pipe_box box;
+      u_box_2d(0, 0, 32, 32, &box);
+      ctx_->texture_subdata(ctx_, target_, 0, PIPE_MAP_WRITE, &box, texels.data(), 256, 0);
+      fb.nr_cbufs = 0;
+      fb.cbufs[0] = nullptr;
+      ctx_->set_framebuffer_state(ctx_, &fb);
+      pipe_surface_reference(&surface, nullptr);
+      ctx_->set_vertex_buffers(ctx_, 0, 0, 1, false, nullptr);
+   }
+
+   void query()
+   {
+      pipe_query *q = ctx_->create_query(ctx_, PIPE_QUERY_GPU_FINISHED, 0);
+      if (!q)
+         return;
+      ctx_->end_query(ctx_, q);
+      pipe_query_result result;
+      ctx_->get_query_result(ctx_, q, true, &result);
+      ctx_->destroy_query(ctx_, q);
+   }
+
+   void read()
+   {
+      pipe_transfer *t = nullptr;
+      pipe_box box;
+      u_box_2d(0, 0, 64, 64, &box);
+      if (void *p = ctx_->texture_map(ctx_, target_, 0, PIPE_MAP_READ | PIPE_MAP_WRITE, &box, &t)) {
+         std::memset(p, 1, 256);
+         ctx_->texture_unmap(ctx_, t);
+      }
+      u_box_1d(0, 64, &box);
+      if (void *p = ctx_->buffer_map(ctx_, vertices_, 0, PIPE_MAP_READ, &box, &t)) {
+         EXPECT_NE(p, nullptr);
+         ctx_->buffer_unmap(ctx_, t);
+      }
+   }
+
+   void share()
+   {
+      winsys_handle h = {};
+      h.type = WINSYS_HANDLE_TYPE_FD;
+      if (!s_->resource_get_handle(s_, nullptr, target_, &h, 0))
+         return;
+      const pipe_resource templ = picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 64);
+      Ref again(s_->resource_from_handle(s_, &templ, &h, 0));
+      close(int(h.handle));
+   }
+
+   void finish(unsigned n)
+   {
+      pipe_fence_handle *fence = nullptr;
+      const bool wants_fd = n % 2 == 0 && s_->get_param(s_, PIPE_CAP_NATIVE_FENCE_FD);
+      ctx_->flush(ctx_, &fence, wants_fd ? PIPE_FLUSH_FENCE_FD : PIPE_FLUSH_END_OF_FRAME);
+      if (!fence)
+         return;
+      if (wants_fd) {
+         if (const int fd = s_->fence_get_fd(s_, fence); fd >= 0) {
+            pipe_fence_handle *foreign = nullptr;
+            ctx_->create_fence_fd(ctx_, &foreign, fd, PIPE_FD_TYPE_NATIVE_SYNC);
+            close(fd);
+            if (foreign) {
+               ctx_->fence_server_sync(ctx_, foreign);
+               s_->fence_finish(s_, nullptr, foreign, 1'000'000);
+               s_->fence_reference(s_, &foreign, nullptr);
+            }
+         }
+      }
+      s_->fence_finish(s_, ctx_, fence, 0);
+      s_->fence_finish(s_, ctx_, fence, 1'000'000);
+      EXPECT_TRUE(s_->fence_finish(s_, ctx_, fence, PIPE_TIMEOUT_INFINITE));
+      s_->fence_reference(s_, &fence, nullptr);
+   }
+
+   pipe_screen *s_;
+   pipe_context *ctx_ = nullptr;
+   void *blend_ = nullptr, *rasterizer_ = nullptr, *dsa_ = nullptr, *vs_ = nullptr, *fs_ = nullptr,
+        *elements_ = nullptr;
+   pipe_resource *target_ = nullptr, *vertices_ = nullptr;
+};
+
+constexpr FenceKind kinds[] = {FenceKind::fd, FenceKind::bo};
+
+struct Outcome {
+   uint64_t calls[num_calls] = {};
+   bool lost = false;
+   std::string said;
+};
+
+Outcome play(FenceKind kind, unsigned flags, const std::vector<Refusal> &refusals, unsigned frames)
+{
+   Outcome o;
+   StderrCapture err;
+   const size_t fds = open_fds();
+   {
+      FakeVirtgpu gpu(gpu_options(Pace::at_once));
+      if (pipe_screen *s = open_screen(gpu, kind)) {
+         for (const Refusal &r : refusals)
+            gpu.refuse(r);
+         {
+            Program program(s, flags);
+            for (unsigned n = 0; n < frames; n++)
+               program.frame(n);
+         }
+         o.lost = Screen::from(s).ws->lost();
+         s->destroy(s);
+      }
+      for (size_t i = 0; i < num_calls; i++)
+         o.calls[i] = gpu.calls(Call(i));
+      const uint64_t not_closed = gpu.refused(Call::gem_close);
+      gpu.complete();
+      // A host that was never told of something may complain once the program goes on without.
+      for (const std::string &c : gpu.take_complaints())
+         ADD_FAILURE() << c;
+      Account a = gpu.account();
+      EXPECT_LE(a.leaked_handles, not_closed);
+      a.leaked_handles = 0;
+      EXPECT_EQ(a, Account{});
+   }
+   EXPECT_EQ(open_fds(), fds);
+   o.said = err.take();
+   return o;
+}
+
+} // namespace
+
+TEST(Frame, IsWellWhenNothingIsRefused)
+{
+   for (FenceKind kind : kinds) {
+      for (unsigned flags : {0u, unsigned(PIPE_CONTEXT_PREFER_THREADED)}) {
+         const Outcome o = play(kind, flags, {}, 4);
+         EXPECT_FALSE(o.lost);
+         EXPECT_EQ(o.said, "");
+         EXPECT_GT(o.calls[size_t(Call::execbuffer)], 4u);
+      }
+   }
+}
+
+TEST(Frame, AnyCallRefusedAnywhereLeavesNothingBehind)
+{
+   for (FenceKind kind : kinds) {
+      const Outcome usual = play(kind, 0, {}, 3);
+      for (size_t c = 0; c < num_calls; c++) {
+         for (uint64_t after = 0; after < usual.calls[c]; after++) {
+            for (int error : {ENOMEM, EINVAL, EBUSY, EINTR, ENODEV, ENOSPC}) {
+               for (uint64_t times : {uint64_t(1), uint64_t(3)}) {
+                  SCOPED_TRACE(std::string(name_of(Call(c))) + " " + strerror(error) + " after " +
+                               std::to_string(after));
+                  const Refusal r{.call = Call(c), .error = error, .after = after, .times = times};
+                  const Outcome o = play(kind, 0, {r}, 3);
+                  // What was only interrupted has no consequences.
+                  if (error == EINTR) {
+                     EXPECT_EQ(o.said, "");
+                  }
+                  if (HasFailure())
+                     return;
+               }
+            }
+         }
+      }
+   }
+}
+
+TEST(Frame, RefusalsAtRandom)
+{
+   for (uint64_t seed = 1; seed <= 300; seed++) {
+      for (FenceKind kind : kinds) {
+         std::vector<Refusal> refusals;
+         for (int error : {ENOMEM, EINVAL, EBUSY, EINTR, ENODEV, ENOSPC})
+            refusals.push_back({.error = error, .times = UINT64_MAX, .one_in = 200, .seed = seed * 8 + error});
+         SCOPED_TRACE("seed " + std::to_string(seed));
+         play(kind, seed % 3 == 0 ? PIPE_CONTEXT_PREFER_THREADED : 0, refusals, 6);
+         if (testing::Test::HasFailure())
+            return;
+      }
+   }
+}
