@@ -4,7 +4,7 @@
 
 usage: tests/run.py [--build FOLDER] [--driver NAME] [--record-stock] [SUITE...]
 
-Suites: unit, protocol, render, host, piglit-smoke; all of them without a name. The last line is
+Suites: unit, protocol, render, host, piglit-smoke, guest; all of them without a name. The last line is
 'N passed, N failed, N skipped'. Long logs go to build/test-logs/.
 """
 
@@ -14,10 +14,12 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'scripts')]
+# In scripts/ is a package named guest, so the suite's own is one folder further down.
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'scripts'), os.path.join(HERE, 'guest')]
 
 import verglas_host  # noqa: E402
 from harness import gtest  # noqa: E402
+from guest_checks import suite as guest  # noqa: E402
 from harness.report import Config, Report, ROOT  # noqa: E402
 from host import suite as host  # noqa: E402
 from piglit import suite as piglit  # noqa: E402
@@ -29,6 +31,7 @@ SUITES = {
     'render': render.run,
     'host': host.run,
     'piglit-smoke': piglit.run,
+    'guest': guest.run,
 }
 
 
@@ -39,7 +42,8 @@ def main():
     parser.add_argument('--driver', choices=verglas_host.DRIVERS, default='verglas',
                         help='test another driver than ours, to test the tests')
     parser.add_argument('--record-stock', action='store_true',
-                        help="record stock virgl's results of the piglit list, and do nothing else")
+                        help="record stock virgl's results of the piglit list, or of the guest "
+                        'suite\'s, and do nothing else')
     parser.add_argument('suites', nargs='*', metavar='SUITE', help=', '.join(SUITES))
     options = parser.parse_args()
     for name in options.suites:
@@ -47,6 +51,9 @@ def main():
             parser.error(f'there is no suite {name}; there are {", ".join(SUITES)}')
 
     config = Config(options.build, options.driver)
+    if options.record_stock and options.suites == ['guest']:
+        guest.record_stock(config, Report())
+        return 0
     if options.record_stock:
         piglit.record_stock(config)
         return 0

@@ -202,7 +202,7 @@ Buffer cursor(const Device &device, const Screen &screen, bool mapped)
       for (int x = 0; x < 64; x++)
          pixels[y * 64 + x] = x >= 24 && x < 40 && y >= 24 && y < 40 ? 0xff000000u : 0xffffffffu;
    if (mapped) {
-      void *data = nullptr;
+      void *data = nullptr, *again = nullptr;
       uint32_t stride = 0;
       auto *to = static_cast<uint8_t *>(
          gbm_bo_map(buffer.get(), 0, 0, 64, 64, GBM_BO_TRANSFER_WRITE, &stride, &data));
@@ -213,13 +213,18 @@ Buffer cursor(const Device &device, const Screen &screen, bool mapped)
       }
       // Read back through another mapping: what the device will show.
       to = static_cast<uint8_t *>(
-         gbm_bo_map(buffer.get(), 0, 0, 64, 64, GBM_BO_TRANSFER_READ, &stride, &data));
-      bool same = to;
-      for (int y = 0; y < 64 && same; y++)
-         same = !memcmp(to + static_cast<size_t>(y) * stride, pixels + y * 64, 64 * 4);
-      check(same, name + ", read", "it does not hold what was written");
+         gbm_bo_map(buffer.get(), 0, 0, 64, 64, GBM_BO_TRANSFER_READ, &stride, &again));
+      std::string wrong = to ? "" : "gbm_bo_map fails";
+      for (int i = 0; i < 64 * 64 && wrong.empty(); i++) {
+         uint32_t got;
+         memcpy(&got, to + static_cast<size_t>(i / 64) * stride + i % 64 * 4, 4);
+         if (got != pixels[i])
+            wrong = "pixel " + std::to_string(i % 64) + ',' + std::to_string(i / 64) + " is " +
+                    std::to_string(got) + " instead of " + std::to_string(pixels[i]);
+      }
+      check(wrong.empty(), name + ", read", "%s", wrong.c_str());
       if (to)
-         gbm_bo_unmap(buffer.get(), data);
+         gbm_bo_unmap(buffer.get(), again);
    } else {
       check(gbm_bo_write(buffer.get(), pixels, sizeof(pixels)) == 0, name + ", written", "%s",
             strerror(errno));

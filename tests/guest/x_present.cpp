@@ -325,8 +325,8 @@ void Program::pixmaps()
    const int pixmap_attributes[] = {GLX_TEXTURE_TARGET_EXT, GLX_TEXTURE_2D_EXT,
                                     GLX_TEXTURE_FORMAT_EXT, GLX_TEXTURE_FORMAT_RGB_EXT, None};
    const GLXPixmap drawable = glXCreatePixmap(display_, config, pixmap, pixmap_attributes);
-   unsigned inverted = 0;
-   glXQueryDrawable(display_, drawable, GLX_Y_INVERTED_EXT, &inverted);
+   int inverted = 0; // or True, or "does not matter"
+   glXGetFBConfigAttrib(display_, config, GLX_Y_INVERTED_EXT, &inverted);
    GLuint texture = 0;
    glGenTextures(1, &texture);
    glBindTexture(GL_TEXTURE_2D, texture);

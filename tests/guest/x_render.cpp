@@ -4,7 +4,7 @@
 //   guest-x-render FOLDER     writes FOLDER/SCENE.pam for each scene
 //
 // The suite runs it on the guest's Xorg, where glamor makes GL of it, and on an Xvfb, where fb and
-// pixman do it in software, and compares. rendercheck would ask for more, but Debian has no package.
+// pixman do it in software, and compares. rendercheck asks for single pixels and for Render only.
 
 #include "check.hpp"
 #include "x_scene.hpp"
@@ -24,6 +24,23 @@ constexpr int size = Scene::size;
 
 // --- the core protocol ------------------------------------------------------------------------------
 
+constexpr int raster_operations[] = {GXxor, GXand, GXor, GXinvert, GXcopyInverted, GXnand, GXequiv,
+                                     GXset};
+
+// One after the other, with nothing plain in between.
+void operations(Scene &s)
+{
+   s.noise(0, 0, size, size);
+   for (int round = 0; round < 4; round++) {
+      for (int i = 0; i < 8; i++) {
+         XSetFunction(s.display(), s.gc(), raster_operations[(i + round) % 8]);
+         s.colour(0x35c763 * static_cast<unsigned>(i + 1) & 0xffffff);
+         XFillRectangle(s.display(), s.target(), s.gc(), i * 32 + 2, round * 64 + 4, 28, 56);
+      }
+   }
+   XSetFunction(s.display(), s.gc(), GXcopy);
+}
+
 void fills(Scene &s)
 {
    const GC gc = s.gc();
@@ -32,13 +49,13 @@ void fills(Scene &s)
       XFillRectangle(s.display(), s.target(), gc, s.random(230), s.random(100), 1 + s.random(40),
                      1 + s.random(30));
    }
-   // Raster operations and plane masks.
-   static constexpr int functions[] = {GXxor, GXand, GXor, GXinvert, GXcopyInverted, GXnand,
-                                       GXequiv, GXset};
+   // Raster operations, each one after a plain fill, and plane masks.
    for (int i = 0; i < 8; i++) {
-      XSetFunction(s.display(), gc, functions[i]);
+      XSetFunction(s.display(), gc, raster_operations[i]);
       s.colour(0x33cc66 * static_cast<unsigned>(i + 1) & 0xffffff);
       XFillRectangle(s.display(), s.target(), gc, i * 32, 60, 28, 60);
+      XSetFunction(s.display(), gc, GXcopy);
+      XFillRectangle(s.display(), s.target(), gc, i * 32, 124, 28, 2);
    }
    XSetFunction(s.display(), gc, GXcopy);
    XSetPlaneMask(s.display(), gc, 0x00ff0f);
@@ -468,6 +485,7 @@ constexpr struct {
    void (*draw)(Scene &);
 } scenes[] = {
    {"fills", 24, fills},
+   {"raster-operations", 24, operations},
    {"points", 24, points_and_rectangles},
    {"lines", 24, lines},
    {"copies", 24, copies},
