@@ -4,8 +4,8 @@
 
 usage: tests/run.py [--build FOLDER] [--driver NAME] [--record-stock] [SUITE...]
 
-Suites: unit, protocol, render, host, piglit-smoke, guest; all of them without a name. The last line is
-'N passed, N failed, N skipped'. Long logs go to build/test-logs/.
+Suites: unit, protocol, render, host, piglit-smoke, guest-tool, guest; all of them without a name.
+The last line is 'N passed, N failed, N skipped'. Long logs go to build/test-logs/.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# In scripts/ is a package named guest, so the suite's own is one folder further down.
+# In scripts/ is a package named guest, so what is in tests/guest/ is found by other names.
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'scripts'), os.path.join(HERE, 'guest')]
 
 import verglas_host  # noqa: E402
@@ -24,6 +24,7 @@ from harness.report import Config, Report, ROOT  # noqa: E402
 from host import suite as host  # noqa: E402
 from piglit import suite as piglit  # noqa: E402
 from render import suite as render  # noqa: E402
+from tool import suite as guest_tool  # noqa: E402
 
 SUITES = {
     'unit': lambda report, config: gtest.run(report, config, 'unit'),
@@ -31,6 +32,7 @@ SUITES = {
     'render': render.run,
     'host': host.run,
     'piglit-smoke': piglit.run,
+    'guest-tool': guest_tool.run,
     'guest': guest.run,
 }
 
