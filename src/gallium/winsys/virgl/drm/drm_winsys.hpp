@@ -112,6 +112,8 @@ private:
    // -- waiting -----------------------------------------------------------------------------------
    class Patience;
    bool wait_point(const Timeline::Point &point, uint64_t timeout_ns);
+   // Whether the oldest point not known to be complete is.
+   bool look_at_oldest();
    bool wait_fd(int fd, uint64_t timeout_ns);
    bool wait_gem(uint32_t gem, uint64_t timeout_ns);
    // False: there is no use in handing it to the kernel.

@@ -49,11 +49,24 @@ Timeline::FenceBo *Timeline::idle_fence_bo()
    return fence_bos_.empty() ? nullptr : fence_bos_.back().get();
 }
 
+void Timeline::forget(uint64_t completed)
+{
+   while (count_ && table_[first_]->number_ <= completed)
+      drop_oldest();
+}
+
+bool Timeline::crowded(uint64_t completed)
+{
+   constexpr size_t usual = 4;
+   std::lock_guard lock(mutex_);
+   forget(completed);
+   return count_ > usual;
+}
+
 Timeline::Point *Timeline::acquire(FenceKind kind, uint64_t completed)
 {
    std::lock_guard lock(mutex_);
-   while (count_ && table_[first_]->number_ <= completed)
-      drop_oldest();
+   forget(completed);
 
    FenceBo *bo = nullptr;
    if (kind == FenceKind::bo && !(bo = idle_fence_bo()))

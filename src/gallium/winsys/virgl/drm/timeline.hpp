@@ -50,6 +50,9 @@ public:
    // For a submission that is about to go: a point of this kind, with its fence resource where it
    // has one. Points up to `completed` are forgotten. nullptr where no fence is to be had.
    Point *acquire(FenceKind kind, uint64_t completed);
+   // Whether more points are kept than programs have that wait for their frames, besides those up to
+   // `completed`, which are forgotten.
+   bool crowded(uint64_t completed);
    // The submission has gone; `fd` is its sync file.
    void add(Point *point, uint64_t number, UniqueFd fd);
 
@@ -63,6 +66,7 @@ private:
    FenceBo *create_fence_bo();
    void unreference(Point *point);
    void drop_oldest();
+   void forget(uint64_t completed);
 
    // More are not worth their descriptors; the oldest give way, and who waits for one of those
    // waits for the next.
