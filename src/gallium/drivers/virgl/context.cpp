@@ -284,7 +284,7 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    };
    force_persistent_maps = true; // for the clone of the constant uploader; see create_uploaders
    pipe_context *wrapped = threaded_context_create(&p, &screen.transfer_pool,
-                                                   context_storage_replacer(), &options, &ctx->tc);
+                                                   context_storage_replacer(), &options, nullptr);
    force_persistent_maps = false;
    if (wrapped && wrapped != &p) {
       wrapped->set_hw_atomic_buffers = set_hw_atomic_buffers_threaded;

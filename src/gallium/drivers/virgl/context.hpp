@@ -187,7 +187,6 @@ constexpr unsigned num_stages = PIPE_SHADER_TYPES;
 struct Context {
    pipe_context base; // first: Gallium's handle is the address of this member
    Screen &screen;
-   struct threaded_context *tc = nullptr;
    uint32_t sub_ctx = 0;
    bool sub_ctx_made = false;
    Batch batch;
