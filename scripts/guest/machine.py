@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 
 import demo
 import verglas_host
@@ -42,6 +43,15 @@ Section "Screen"
    Identifier "screen"
    Device "virtio"
 EndSection
+'''
+# Nothing that moves by itself, so that frames and pictures are the clients'.
+WESTON_INI = '''[core]
+idle-time=0
+[shell]
+startup-animation=none
+animation=none
+close-animation=none
+locking=false
 '''
 # Of the caller's environment, what says something about his session and not about the command.
 SESSION = ('DISPLAY', 'WAYLAND_DISPLAY', 'WAYLAND_SOCKET', 'XAUTHORITY', 'DBUS_SESSION_BUS_ADDRESS',
@@ -325,10 +335,12 @@ class Guest:
         if not os.path.exists(WESTON):
             raise GuestError('Weston is not installed (Debian package weston)')
         log = os.path.join(self.share, 'weston.log')
+        self._write('weston.ini', WESTON_INI)
         # As root it takes the terminal itself, without a login manager. There is no keyboard.
         self._weston = self.spawn(
             [WESTON, '--backend=drm-backend.so', '--tty=1', '--continue-without-input',
-             '--idle-time=0', f'--socket={WAYLAND}', f'--log={log}', *arguments], env, '/', driver)
+             f'--config={os.path.join(self.share, "weston.ini")}', f'--socket={WAYLAND}',
+             f'--log={log}', *arguments], env, '/', driver)
         # The socket is there before a client is answered, and weston-info is a client.
         wait = f'until [ -S "$XDG_RUNTIME_DIR/{WAYLAND}" ]; do sleep 0.05; done; exec weston-info'
         ready = self.spawn(['sh', '-c', wait], {'WAYLAND_DISPLAY': WAYLAND}, '/')
@@ -343,6 +355,18 @@ class Guest:
                              f'Weston does not start within {timeout:.0f} s: {why}' if not answered
                              else f'Weston answers no client: {why}')
         self._wayland_ready = True
+        if not any(each.startswith('--shell') for each in arguments):
+            self._await_picture()
+
+    def _await_picture(self, timeout=30.0):
+        """Until the screen shows something: Weston's own shell starts later, behind a curtain."""
+        path = os.path.join(self.folder, 'curtain.png')
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline and self.weston_alive():
+            with contextlib.suppress(GuestError):
+                if self.shot(path) > 2:
+                    return
+            time.sleep(0.5)
 
     @staticmethod
     def _weston_error(log):
