@@ -55,36 +55,59 @@ private:
    EGLSyncKHR sync_;
 };
 
+// Checks what holds only while work is under way. This process may be kept waiting for longer than
+// the work takes, on a machine that has other things to do: then it is tried again.
+template <typename Holds>
+void while_working(const Labour &labour, const std::string &name, Holds holds)
+{
+   for (int i = 0; i < 10; i++) {
+      const double began = now();
+      labour.begin();
+      const bool good = holds();
+      const double took = now() - began;
+      glFinish();
+      if (good) {
+         ok(name);
+         return;
+      }
+      if (took < labour.seconds() / 2) {
+         fail(name, "work of %.2f s counts as done after %.3f s", labour.seconds(), took);
+         return;
+      }
+   }
+   skip(name, "this machine is too busy to look while work is under way");
+}
+
 // EGL's fences on work that takes LABOUR's time.
 void client_waits(const Device &device, const Labour &labour)
 {
+   while_working(labour, "EGL fence, zero timeout", [&] {
+      const Sync sync(device.display(), EGL_SYNC_FENCE_KHR);
+      glFlush();
+      return sync && sync.wait(0) == EGL_TIMEOUT_EXPIRED_KHR && !sync.signaled();
+   });
+   double waited = 1;
+   while_working(labour, "EGL fence, a timeout that is too short", [&] {
+      const Sync sync(device.display(), EGL_SYNC_FENCE_KHR);
+      glFlush();
+      const double began = now();
+      const EGLint got = sync.wait(20 * ms);
+      waited = now() - began;
+      return got == EGL_TIMEOUT_EXPIRED_KHR;
+   });
+   check(waited > 0.015, "EGL fence, the timeout is waited for", "0.020 s took %.3f s", waited);
+
    labour.begin();
-   Sync sync(device.display(), EGL_SYNC_FENCE_KHR);
+   const Sync sync(device.display(), EGL_SYNC_FENCE_KHR);
    if (!check(bool(sync), "EGL fence", "none can be made (0x%04x)", eglGetError()))
       return;
-   glFlush();
-   EGLint got = sync.wait(0);
-   if (!check(got == EGL_TIMEOUT_EXPIRED_KHR && !sync.signaled(), "EGL fence, zero timeout",
-              "work of %.1f s is done at once (0x%04x)", labour.seconds(), got)) {
-      const double since = now();
-      glFinish();
-      printf("note glFinish takes %.3f s after that fence\n", now() - since);
-   }
-   double began = now();
-   got = sync.wait(20 * ms);
-   const double waited = now() - began;
-   check(got == EGL_TIMEOUT_EXPIRED_KHR && waited > 0.015 && waited < labour.seconds(),
-         "EGL fence, a timeout that is too short", "0x%04x after %.3f s, the work takes %.1f s", got,
-         waited, labour.seconds());
-   began = now();
-   got = sync.wait(EGL_FOREVER_KHR);
-   check(got == EGL_CONDITION_SATISFIED_KHR, "EGL fence, for ever", "0x%04x after %.1f s", got,
-         now() - began);
+   EGLint got = sync.wait(EGL_FOREVER_KHR);
+   check(got == EGL_CONDITION_SATISFIED_KHR, "EGL fence, for ever", "0x%04x", got);
    check(sync.signaled() && sync.wait(0) == EGL_CONDITION_SATISFIED_KHR,
          "EGL fence, signalled stays signalled", "it is not");
 
    labour.begin();
-   Sync finite(device.display(), EGL_SYNC_FENCE_KHR);
+   const Sync finite(device.display(), EGL_SYNC_FENCE_KHR);
    got = finite.wait(60000 * ms);
    check(got == EGL_CONDITION_SATISFIED_KHR, "EGL fence, a timeout that is long enough", "0x%04x",
          got);
@@ -103,10 +126,15 @@ void client_waits(const Device &device, const Labour &labour)
 
 void gl_fences(const Labour &labour)
 {
+   while_working(labour, "GL fence, zero timeout", [&] {
+      const GLsync early = glFenceSync(GL_SYNC_GPU_COMMANDS_COMPLETE, 0);
+      const GLenum at_once = glClientWaitSync(early, GL_SYNC_FLUSH_COMMANDS_BIT, 0);
+      glDeleteSync(early);
+      return at_once == GL_TIMEOUT_EXPIRED;
+   });
    labour.begin();
    GLsync sync = glFenceSync(GL_SYNC_GPU_COMMANDS_COMPLETE, 0);
-   const GLenum at_once = glClientWaitSync(sync, GL_SYNC_FLUSH_COMMANDS_BIT, 0);
-   check(at_once == GL_TIMEOUT_EXPIRED, "GL fence, zero timeout", "0x%04x", at_once);
+   glFlush();
    const GLenum later = glClientWaitSync(sync, 0, 60000 * ms);
    check(later == GL_CONDITION_SATISFIED || later == GL_ALREADY_SIGNALED, "GL fence, waited for",
          "0x%04x", later);
@@ -125,7 +153,7 @@ void gl_fences(const Labour &labour)
          break;
       usleep(5000);
    }
-   check(value == GL_SIGNALED && polls > 1, "GL fence, polled", "0x%04x after %d polls",
+   check(value == GL_SIGNALED, "GL fence, polled", "0x%04x after %d polls",
          static_cast<unsigned>(value), polls);
    glDeleteSync(sync);
 }
@@ -219,6 +247,13 @@ void native_fences(const Device &device, const Labour &labour, int socket)
       skip("native fences", "EGL has no EGL_ANDROID_native_fence_sync");
       return;
    }
+   while_working(labour, "native fence, unsignalled", [&] {
+      const Sync early(device.display(), EGL_SYNC_NATIVE_FENCE_ANDROID);
+      glFlush();
+      const Fd descriptor(eglDupNativeFenceFDANDROID(device.display(), early.get()));
+      return descriptor && !signalled_fd(descriptor.get(), 0) &&
+             early.wait(0) == EGL_TIMEOUT_EXPIRED_KHR;
+   });
    labour.begin();
    Sync sync(device.display(), EGL_SYNC_NATIVE_FENCE_ANDROID);
    check(bool(sync), "native fence", "none can be made (0x%04x)", eglGetError());
@@ -226,9 +261,6 @@ void native_fences(const Device &device, const Labour &labour, int socket)
    const Fd fd(eglDupNativeFenceFDANDROID(device.display(), sync.get()));
    if (!check(bool(fd), "native fence, descriptor", "there is none (0x%04x)", eglGetError()))
       return;
-   check(!signalled_fd(fd.get(), 0), "native fence, unsignalled", "work of %.1f s is done at once",
-         labour.seconds());
-   check(sync.wait(0) == EGL_TIMEOUT_EXPIRED_KHR, "native fence, zero timeout", "it is signalled");
    check(signalled_fd(fd.get(), 60000), "native fence, signalled", "not within a minute");
    check(sync.wait(EGL_FOREVER_KHR) == EGL_CONDITION_SATISFIED_KHR, "native fence, waited for",
          "it fails");
@@ -238,6 +270,15 @@ void native_fences(const Device &device, const Labour &labour, int socket)
       const EGLint attributes[] = {EGL_SYNC_NATIVE_FENCE_FD_ANDROID, given, EGL_NONE};
       return eglCreateSyncKHR(device.display(), EGL_SYNC_NATIVE_FENCE_ANDROID, attributes);
    };
+   while_working(labour, "native fence, imported and unsignalled", [&] {
+      const Sync early(device.display(), EGL_SYNC_NATIVE_FENCE_ANDROID);
+      glFlush();
+      const EGLSyncKHR other =
+         from_fd(eglDupNativeFenceFDANDROID(device.display(), early.get()));
+      const EGLint got = eglClientWaitSyncKHR(device.display(), other, 0, 0);
+      eglDestroySyncKHR(device.display(), other);
+      return got == EGL_TIMEOUT_EXPIRED_KHR;
+   });
    labour.begin();
    Sync second(device.display(), EGL_SYNC_NATIVE_FENCE_ANDROID);
    glFlush();
@@ -245,8 +286,6 @@ void native_fences(const Device &device, const Labour &labour, int socket)
       from_fd(eglDupNativeFenceFDANDROID(device.display(), second.get()));
    check(imported != EGL_NO_SYNC_KHR, "native fence, imported", "it is refused (0x%04x)",
          eglGetError());
-   check(eglClientWaitSyncKHR(device.display(), imported, 0, 0) == EGL_TIMEOUT_EXPIRED_KHR,
-         "native fence, imported and unsignalled", "it is signalled");
    check(eglWaitSyncKHR(device.display(), imported, 0), "native fence, server wait", "0x%04x",
          eglGetError());
    glClear(GL_COLOR_BUFFER_BIT);

@@ -82,7 +82,8 @@ def cube(picture):
 
 def self_test():
     """Pictures that are wrong must be found so: the names of those that are not."""
-    def gears_with(**changes):
+    def gears_with(changes):
+        # By the upper edge of the area that is looked at.
         shown = {0.4: (200, 20, 5), 0.5: (0, 200, 50), 0.05: (50, 50, 250), 0.02: (0, 0, 0), **changes}
         return gears(lambda left, top, right, bottom: [shown[top]] * 100)
 
@@ -98,9 +99,10 @@ def self_test():
 
     shades = [(i, 255 - i, 40) for i in range(256)] * 2
     cases = {
-        'gears': gears_with() is None,
-        'no red gear': gears_with(**{}) is None and gears(
-            lambda *area: [(0, 0, 0)] * 10) is not None,
+        'gears': gears_with({}) is None,
+        'no red gear': gears_with({0.4: (0, 0, 0)}) is not None,
+        'gears upside down': gears_with({0.4: (50, 50, 250), 0.05: (200, 20, 5)}) is not None,
+        'gears on white': gears_with({0.02: (255, 255, 255)}) is not None,
         'quarters': quarters(Plain((255, 0, 0), []), [(255, 0, 0)] * 4) is None,
         'wrong quarters': quarters(Plain((255, 0, 0), []), [(0, 255, 0)] * 4) is not None,
         'cube': cube(Plain((128, 128, 128), shades)) is None,

@@ -65,6 +65,8 @@ def parse(result):
 def run_one(bench, argv, label):
     env = {'PIGLIT_PLATFORM': 'x11_egl' if 'glx' not in argv[0] else 'glx',
            'PIGLIT_SOURCE_DIR': PIGLIT, 'PIGLIT_NO_WINDOW_DEFAULT': '0'}
+    if not os.path.exists(argv[0]):
+        return {'': 'notrun'}, f'there is no {argv[0]}'
     return parse(bench.run(argv, f'piglit {label}', timeout=SECONDS, env=env))
 
 
