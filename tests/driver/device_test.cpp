@@ -187,10 +187,21 @@ TEST_F(Sharing, WhatDoesNotFitIsRefused)
    EXPECT_TRUE(refused(templ, dma_buf(fd, UINT32_MAX)));
    EXPECT_TRUE(refused(templ, dma_buf(fd, 256, 256)));
    EXPECT_TRUE(refused(templ, dma_buf(fd, 256, UINT32_MAX)));
-   for (pipe_resource t : {picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 65),
+   for (pipe_resource t : {picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 0),
+                           picture(PIPE_FORMAT_B8G8R8A8_UNORM, 0, 64),
+                           picture(PIPE_FORMAT_B8G8R8A8_UNORM, 1u << 30, 1),
+                           picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 65),
                            picture(PIPE_FORMAT_R32G32B32A32_FLOAT, 64, 64),
                            picture(PIPE_FORMAT_B8G8R8A8_UNORM, 16384, 16384)})
       EXPECT_TRUE(refused(t, dma_buf(fd, 0)));
+   // A plane of no rows (chroma of a frame one row high), or wider than any texture of the host.
+   for (unsigned offset : {0u, 64u}) {
+      for (pipe_resource t : {picture(PIPE_FORMAT_R8_UNORM, 1, 0), picture(PIPE_FORMAT_R8_UNORM, 0, 1),
+                              picture(PIPE_FORMAT_R8_UNORM, 16385, 1)})
+         EXPECT_TRUE(refused(t, dma_buf(fd, 0, offset)));
+   }
+   for (pipe_resource t : {picture(PIPE_FORMAT_R8_UNORM, 16385, 1), picture(PIPE_FORMAT_R8_UNORM, 1, 1u << 31)})
+      EXPECT_EQ(b->resource_create(b, &t), nullptr);
    pipe_resource cube = templ;
    cube.target = PIPE_TEXTURE_CUBE;
    EXPECT_TRUE(refused(cube, dma_buf(fd, 256)));
@@ -202,6 +213,27 @@ TEST_F(Sharing, WhatDoesNotFitIsRefused)
    EXPECT_TRUE(refused(templ, dma_buf(foreign, 256)));
    close(foreign);
    close(fd);
+}
+
+TEST(SharingBlobs, WhatTheHostHasNoTypeForIsRefused)
+{
+   VirtgpuOptions o = gpu_options(Pace::at_once);
+   o.blobs = true;
+   FakeVirtgpu gpu(o);
+   {
+      std::unique_ptr<Winsys> other = drm::connect(gpu.open(), drm_options());
+      pipe_screen *s = open_screen(gpu);
+      BoRef blob = other->create_blob(buffer_desc(64 * 64 * 4), BlobKind::guest);
+      ASSERT_TRUE(blob);
+      SharedHandle h{.kind = ShareKind::dma_buf};
+      ASSERT_TRUE(other->export_resource(*blob, h));
+      const pipe_resource templ = picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 64);
+      winsys_handle in = dma_buf(h.fd, 256);
+      EXPECT_EQ(s->resource_from_handle(s, &templ, &in, 0), nullptr);
+      close(h.fd);
+      s->destroy(s);
+   }
+   Gpu::expect_nothing_left(gpu);
 }
 
 TEST_F(Sharing, APlaneInsideIsFilledFromTheMemory)

@@ -94,8 +94,15 @@ void Batch::uses_memory_of(const std::shared_ptr<Storage> &storage)
 
 void Batch::add_in_fence(int fd)
 {
-   if (sync_accumulate("verglas", &in_fence_fd_, fd) < 0)
-      ws_.declare_lost("cannot merge sync files");
+   if (in_fence_fd_ < 0) {
+      in_fence_fd_ = fd;
+      return;
+   }
+   // What cannot be merged, be it that it is no sync file at all, is waited for here, but not for ever.
+   if (sync_accumulate("verglas", &in_fence_fd_, fd) < 0) {
+      constexpr int patience_ms = 2000;
+      sync_wait(fd, patience_ms);
+   }
    close(fd);
 }
 

@@ -72,7 +72,7 @@ bool wait_fd(int fd, uint64_t timeout_ns)
 {
    const int ms = timeout_ns == PIPE_TIMEOUT_INFINITE
                      ? -1
-                     : int(std::min<uint64_t>(timeout_ns / 1000000, INT32_MAX));
+                     : int(std::min<uint64_t>(timeout_ns / 1000000 + (timeout_ns % 1000000 != 0), INT32_MAX));
    return sync_wait(fd, ms) == 0;
 }
 
@@ -176,8 +176,11 @@ void create_fence_fd(pipe_context *pipe, pipe_fence_handle **out, int fd, enum p
    *out = nullptr;
    if (type != PIPE_FD_TYPE_NATIVE_SYNC)
       return;
+   const int own = os_dupfd_cloexec(fd);
+   if (own < 0)
+      return;
    auto fence = std::make_shared<Fence>(&Context::from(pipe));
-   fence->fd = os_dupfd_cloexec(fd);
+   fence->fd = own;
    fence->submitted(0);
    *out = wrap(std::move(fence));
 }
@@ -188,11 +191,15 @@ void fence_server_sync(pipe_context *pipe, pipe_fence_handle *handle)
 {
    Context &ctx = Context::from(pipe);
    Fence &fence = *from(handle)->fence;
-   if (fence.fd >= 0 && fence.number() == 0 && ctx.screen.ws->features().fence_fds)
-      ctx.batch.add_in_fence(os_dupfd_cloexec(fence.fd));
-   else if (fence.creator() != &ctx) {
+   constexpr uint64_t patience_ns = 2'000'000'000;
+   if (fence.fd >= 0 && fence.number() == 0) {
+      const int fd = ctx.screen.ws->features().fence_fds ? os_dupfd_cloexec(fence.fd) : -1;
+      if (fd >= 0)
+         ctx.batch.add_in_fence(fd);
+      else
+         wait_fd(fence.fd, patience_ns);
+   } else if (fence.creator() != &ctx) {
       // GL wants the other context flushed before; one that never is must not hold this one for ever.
-      constexpr uint64_t patience_ns = 2'000'000'000;
       fence.wait_submitted(patience_ns);
    }
 }

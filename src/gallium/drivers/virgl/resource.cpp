@@ -9,6 +9,7 @@
 
 #include "context.hpp"
 #include "formats.hpp"
+#include "limits.hpp"
 #include "screen.hpp"
 
 namespace virgl {
@@ -58,9 +59,11 @@ pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const vo
       }
       res->base.buffer_id_unique = util_idalloc_mt_alloc(&screen.buffer_ids);
    } else {
-      res->layout = texture_layout(t);
+      const bool fits = texture_fits_host(screen, t);
+      if (fits)
+         res->layout = texture_layout(t);
       // The protocol counts bytes of guest memory in 32 bits.
-      if (res->layout.total > INT32_MAX || t.last_level >= res->layout.stride.size()) {
+      if (!fits || res->layout.total > INT32_MAX) {
          resource_discard(res);
          return nullptr;
       }
@@ -96,6 +99,22 @@ void resource_destroy(pipe_screen *pscreen, pipe_resource *resource)
 }
 
 } // namespace
+
+// A host refuses what is larger after the kernel has said yes; then the first command that names the
+// resource ends the context (virglrenderer, check_resource_valid).
+bool texture_fits_host(const Screen &screen, const pipe_resource &t)
+{
+   const Limits &l = *screen.limits;
+   const auto edge = [](uint32_t levels) { return levels ? 1u << (levels - 1) : 0; };
+   uint32_t largest = l.texture_2d_size, depth = 1;
+   if (t.target == PIPE_TEXTURE_3D)
+      largest = depth = edge(l.texture_3d_levels);
+   else if (t.target == PIPE_TEXTURE_CUBE || t.target == PIPE_TEXTURE_CUBE_ARRAY)
+      largest = edge(l.texture_cube_levels);
+   return t.width0 >= 1 && t.width0 <= largest && t.height0 >= 1 && t.height0 <= largest &&
+          t.depth0 >= 1 && t.depth0 <= depth && t.array_size <= std::max(l.texture_array_layers, 6u) &&
+          t.last_level < TextureLayout{}.stride.size();
+}
 
 TextureLayout texture_layout(const pipe_resource &t)
 {

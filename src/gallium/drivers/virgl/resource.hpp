@@ -102,7 +102,8 @@ inline void mark_buffer_written(Resource &res, unsigned offset, unsigned size)
 }
 
 // The parts that a resource is made of, for who makes it another way than resource_create().
-TextureLayout texture_layout(const pipe_resource &templ);
+bool texture_fits_host(const Screen &screen, const pipe_resource &templ);
+TextureLayout texture_layout(const pipe_resource &templ); // of one that fits
 ResourceDesc describe_texture(const Screen &screen, const pipe_resource &templ,
                               const TextureLayout &layout);
 // A resource without storage; and its end when it never gets any.

@@ -8,6 +8,8 @@
 // another matter: the host knows one format and size per resource (see PlaneOf).
 #include <cstdint>
 
+#include <unistd.h>
+
 #include "drm-uapi/drm_fourcc.h"
 #include "frontend/winsys_handle.h"
 #include "util/format/u_format.h"
@@ -59,7 +61,7 @@ bool fits(const Resource &res, const winsys_handle &whandle)
 bool same_picture(const Bo &bo, const ResourceDesc &desc, uint32_t stride)
 {
    if (bo.imported()) {
-      constexpr uint64_t page = 4096;
+      static const auto page = uint64_t(sysconf(_SC_PAGESIZE));
       return stride == row_bytes(desc, desc.width) &&
              bo.size() <= (uint64_t(desc.size) + page - 1) / page * page;
    }
@@ -73,7 +75,8 @@ bool find_storage(Screen &screen, Resource &res, const SharedHandle &handle,
 {
    const ResourceDesc desc = describe_texture(screen, res.base.b, res.layout);
    BoRef bo = screen.ws->import_resource(handle, desc);
-   if (!bo)
+   // Naming an untyped one in a stream would end the context.
+   if (!bo || bo->untyped())
       return false;
    const uint32_t stride = whandle.stride ? whandle.stride : res.layout.stride[0];
    const uint64_t rows = util_format_get_nblocksy(res.base.b.format, res.base.b.height0);
@@ -106,7 +109,7 @@ pipe_resource *resource_from_handle(pipe_screen *pscreen, const pipe_resource *t
    const bool picture = (templ->target == PIPE_TEXTURE_2D || templ->target == PIPE_TEXTURE_RECT) &&
                         templ->last_level == 0 && templ->array_size <= 1 && templ->nr_samples <= 1;
    if (!screen.ws->features().sharing || !picture || !share_kind(whandle->type, handle.kind) ||
-       !modifier_known(whandle->modifier))
+       !modifier_known(whandle->modifier) || !texture_fits_host(screen, *templ))
       return nullptr;
    if (handle.kind == ShareKind::dma_buf)
       handle.fd = int(whandle->handle);

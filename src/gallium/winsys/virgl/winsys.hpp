@@ -94,6 +94,9 @@ public:
    // Made by another process: desc() is what its first importer here took it for.
    bool imported() const { return imported_; }
 
+   // An imported blob: the host has memory for it, but does not know what it is a picture of.
+   bool untyped() const { return untyped_; }
+
    // Batches being recorded that name it: while this is not 0 the resource is busy whatever
    // last_use says. Kept by the driver's batch.
    std::atomic<uint32_t> recording_batches{0};
@@ -113,7 +116,8 @@ protected:
    ResourceDesc desc_;
    // Written before map_pending_ becomes false, constant from then on.
    std::byte *map_ = nullptr;
-   bool imported_ = false; // set before anybody else sees the object
+   bool imported_ = false; // these two: set before anybody else sees the object
+   bool untyped_ = false;
    std::atomic<bool> map_pending_{false};
    std::atomic<uint64_t> last_use_{0};
    std::atomic<uint32_t> refs_{1};

@@ -68,6 +68,7 @@ BoRef DrmWinsys::reference_shared(DrmBo &bo)
       return {};
    heir->borrowed_ = bo.borrowed_;
    heir->imported_ = bo.imported_;
+   heir->untyped_ = bo.untyped_;
    heir->aliases_ = std::move(bo.aliases_);
    heir->flink_name_ = bo.flink_name_;
    set_last_use(*heir, bo.last_use());
@@ -126,6 +127,8 @@ BoRef DrmWinsys::import_gem(uint32_t gem, bool opened, const SharedHandle &handl
    }
    bo->borrowed_ = borrowed;
    bo->imported_ = true;
+   // Before there were blobs the field had another meaning, and nothing was written to it.
+   bo->untyped_ = info.blob_memory != 0;
    bo->flink_name_ = name;
    enter(*bo);
    return BoRef::adopt(bo);
