@@ -34,6 +34,11 @@ public:
       return file->kernel->map(*file->description, bytes, offset);
    }
    void unmap(void *memory, size_t bytes) override { file->kernel->unmap(memory, bytes); }
+   bool own_fence(int sync_file) override
+   {
+      const auto info = sync_file_info(sync_file);
+      return info && info->virtio;
+   }
 
    const std::shared_ptr<File> file;
 };

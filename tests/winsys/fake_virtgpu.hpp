@@ -88,6 +88,8 @@ struct VirtgpuOptions {
    std::function<void(uint32_t capset, std::span<std::byte> bytes)> edit_capset;
    Pace pace = Pace::at_once;
    std::chrono::microseconds delay{200};
+   // Called before anything else, without a lock: to let other threads come in between.
+   std::function<void(Call)> before_call;
    // How long a waiting WAIT waits until it answers EBUSY (the kernel: 15 seconds).
    std::chrono::milliseconds wait_limit{15'000};
    // Pages of guest memory for all resources together; more is ENOMEM.

@@ -180,6 +180,8 @@ void FakeHost::run(Context &c, const proto::Command &command)
       break;
    case proto::Ccmd::pipe_resource_create: {
       const auto p = decoded<proto::PipeResourceCreate>(command, arena);
+      if (!c.described.insert(p.blob_id).second)
+         complain("blob " + std::to_string(p.blob_id) + " is described twice");
       c.waiting[p.blob_id] = {p.target,     uint32_t(p.format), p.bind,       p.width,
                               p.height,     p.depth,            p.array_size, p.last_level,
                               p.nr_samples, p.flags};

@@ -17,7 +17,7 @@ namespace {
 // All sync files of the process, by the inode of their pipe: devices take each other's.
 struct Registry {
    std::mutex mutex;
-   std::map<ino_t, uint64_t> contexts;
+   std::map<ino_t, SyncFileInfo> files;
 };
 
 Registry &registry()
@@ -29,7 +29,7 @@ Registry &registry()
 void forget(ino_t inode)
 {
    std::lock_guard lock(registry().mutex);
-   registry().contexts.erase(inode);
+   registry().files.erase(inode);
 }
 
 } // namespace
@@ -56,7 +56,7 @@ int SyncFiles::create(std::shared_ptr<Fence> fence)
    fstat(ends[0], &st);
    {
       std::lock_guard lock(registry().mutex);
-      registry().contexts[st.st_ino] = fence->context;
+      registry().files[st.st_ino] = {fence->context, virtio_};
    }
    const bool signalled = fence->signalled;
    entries_.push_back({UniqueFd(ends[1]), st.st_ino, std::move(fence)});
@@ -89,14 +89,14 @@ size_t SyncFiles::sweep()
    return entries_.size();
 }
 
-std::optional<uint64_t> sync_file_context(int fd)
+std::optional<SyncFileInfo> sync_file_info(int fd)
 {
    struct stat st;
    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode))
       return std::nullopt;
    std::lock_guard lock(registry().mutex);
-   const auto it = registry().contexts.find(st.st_ino);
-   return it == registry().contexts.end() ? std::nullopt : std::optional(it->second);
+   const auto it = registry().files.find(st.st_ino);
+   return it == registry().files.end() ? std::nullopt : std::optional(it->second);
 }
 
 bool wait_sync_file(int fd)

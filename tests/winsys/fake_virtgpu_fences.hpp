@@ -25,6 +25,8 @@ struct Fence {
 // The sync files a device has handed out.
 class SyncFiles {
 public:
+   // `virtio`: they say that they are this driver's.
+   explicit SyncFiles(bool virtio) : virtio_(virtio) {}
    ~SyncFiles();
 
    // A descriptor for the caller, -1 and errno where there is none to be had.
@@ -40,11 +42,16 @@ private:
       ino_t inode;
       std::shared_ptr<Fence> fence;
    };
+   const bool virtio_;
    std::vector<Entry> entries_;
 };
 
-// The timeline of a sync file of any fake device; nothing for any other descriptor.
-std::optional<uint64_t> sync_file_context(int fd);
+struct SyncFileInfo {
+   uint64_t context; // its timeline
+   bool virtio;
+};
+// Of a sync file of any fake device; nothing for any other descriptor.
+std::optional<SyncFileInfo> sync_file_info(int fd);
 // Waits until it is readable. False: it took too long for a test.
 bool wait_sync_file(int fd);
 

@@ -80,6 +80,9 @@ private:
       std::set<uint32_t> attached;
       // PIPE_RESOURCE_CREATE's, waiting for the blob that names them.
       std::map<uint32_t, HostResource> waiting;
+      // Two calls of different threads may come to the host as command, command, blob, blob: so no
+      // number may be used twice, though a host does not mind while the order is good.
+      std::set<uint32_t> described;
       uint32_t sub_ctx = 0;
       std::map<std::pair<uint32_t, uint32_t>, Query> queries; // sub-context, handle
    };

@@ -269,11 +269,11 @@ int VirtgpuKernel::execbuffer(Lock &lock, Description &d, abi::Execbuffer &a)
       a.fence_fd = -1;
    need_context(d);
    if (flags & abi::exec_flag::fence_fd_in) {
-      const auto of = sync_file_context(in_fence);
-      if (!of)
+      const auto info = sync_file_info(in_fence);
+      if (!info)
          return -EINVAL;
       // Fences of the same timeline come first anyway; for others the caller waits.
-      if (*of != timeline) {
+      if (info->context != timeline) {
          lock.unlock();
          const bool come = wait_sync_file(in_fence);
          lock.lock();

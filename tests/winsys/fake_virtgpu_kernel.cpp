@@ -177,9 +177,11 @@ int VirtgpuKernel::refusal_of(Call call, bool out_fence)
 
 int VirtgpuKernel::ioctl(Description &d, unsigned long request, void *argument)
 {
-   Lock lock(mutex);
    size_t known = 0;
    const Call call = call_of(request, known);
+   if (options.before_call)
+      options.before_call(call);
+   Lock lock(mutex);
    calls[size_t(call)]++;
    if (call == Call::unknown)
       return _IOC_TYPE(request) == 'd' ? -EINVAL : -ENOTTY;

@@ -83,7 +83,7 @@ public:
    std::vector<Rule> rules;
    // Of another driver.
    std::vector<std::shared_ptr<Fence>> foreign;
-   SyncFiles foreign_files;
+   SyncFiles foreign_files{false};
 
 private:
    friend struct GemObject;
@@ -142,7 +142,7 @@ private:
    void run_thread();
 
    PageFile pages_;
-   SyncFiles sync_files_;
+   SyncFiles sync_files_{true};
    uint64_t main_timeline_ = new_fence_context();
    std::set<Description *> descriptions_;
    std::map<uint32_t, std::weak_ptr<GemObject>> names_;

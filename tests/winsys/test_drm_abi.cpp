@@ -33,7 +33,8 @@ unsigned compared;
       }                                                                                            \
    }(static_cast<struct Theirs *>(nullptr))
 
-template <typename Ours, typename Theirs> void same_request(unsigned long ours, unsigned long theirs)
+template <typename Ours, typename Theirs>
+void same_request(unsigned long ours, unsigned long theirs)
 {
    // The size in the number is that of the structure, which older headers have shorter.
    EXPECT_EQ(_IOC_TYPE(ours), _IOC_TYPE(theirs));

@@ -126,7 +126,7 @@ TEST(Connect, WhichCapset)
 
 TEST(Connect, ShortAndLongCapsets)
 {
-   for (size_t bytes : {size_t(4), size_t(308), size_t(1376), sizeof(proto::CapsV2), size_t(8000)}) {
+   for (size_t bytes : {4ul, 308ul, 1376ul, sizeof(proto::CapsV2), 8000ul}) {
       VirtgpuOptions o;
       o.capset2_bytes = bytes;
       Gpu g(o);

@@ -50,6 +50,20 @@ struct Two : testing::Test {
    std::unique_ptr<Winsys> a, b;
 };
 
+// Where a thread is interrupted in the middle of an import.
+struct TwoSlow : Two {
+   static VirtgpuOptions slow()
+   {
+      auto o = gpu_options(Pace::at_once);
+      o.before_call = [](Call call) {
+         if (call == Call::resource_info || call == Call::prime_import)
+            std::this_thread::sleep_for(std::chrono::microseconds(20));
+      };
+      return o;
+   }
+   TwoSlow() : Two(slow()) {}
+};
+
 struct TwoRenderers : Two {
    static VirtgpuOptions render_node()
    {
@@ -330,7 +344,7 @@ TEST_F(Two, InterruptedOnTheWay)
 }
 
 // The last reference goes while another thread imports the same thing.
-TEST_F(Two, ReleaseRacesImport)
+TEST_F(TwoSlow, ReleaseRacesImport)
 {
    auto mine = a->create_resource(desc);
    SharedHandle fd = exported(*a, *mine, ShareKind::dma_buf);
@@ -338,7 +352,7 @@ TEST_F(Two, ReleaseRacesImport)
    std::vector<std::thread> threads;
    for (int t = 0; t < 3; t++) {
       threads.emplace_back([&, t] {
-         for (int i = 0; i < 3000; i++) {
+         for (int i = 0; i < 1500; i++) {
             auto bo = b->import_resource((i + t) % 2 ? fd : name, desc);
             ASSERT_TRUE(bo);
             ASSERT_EQ(bo->handle(), mine->handle());

@@ -217,8 +217,10 @@ TEST_P(Threads, RefusalsAtRandom)
       StderrCapture err;
       {
          Gpu g(fake(), options());
-         for (int error : {ENOMEM, EINTR, EBUSY})
-            g.gpu.refuse({.error = error, .times = 300, .one_in = 12, .seed = seed + unsigned(error)});
+         for (int error : {ENOMEM, EINTR, EBUSY}) {
+            g.gpu.refuse(
+               {.error = error, .times = 300, .one_in = 12, .seed = seed + unsigned(error)});
+         }
          at_once(4, [&](int t) {
             for (int i = 0; i < 60; i++) {
                auto bo = g.ws->create_resource(i % 2 ? buffer_desc(512u << t) : texture_desc(8, 8));
