@@ -190,6 +190,8 @@ void create_fence_fd(pipe_context *pipe, pipe_fence_handle **out, int fd, enum p
 void fence_server_sync(pipe_context *pipe, pipe_fence_handle *handle)
 {
    Context &ctx = Context::from(pipe);
+   if (!handle) // create_fence_fd() made none, and some callers do not look
+      return;
    Fence &fence = *from(handle)->fence;
    constexpr uint64_t patience_ns = 2'000'000'000;
    if (fence.fd >= 0 && fence.number() == 0) {

@@ -28,7 +28,9 @@ struct SharedScreen {
 };
 
 std::mutex lock;
-std::vector<SharedScreen> screens;
+// Never destroyed: programs end their displays from atexit(), which is after the destructors of a
+// library that was loaded later.
+std::vector<SharedScreen> &screens = *new std::vector<SharedScreen>;
 
 void drop(pipe_screen *screen)
 {
