@@ -6,38 +6,18 @@ made of them on the same server, recorded by `tests/run.py --record-stock`. A te
 crashes, or when it or one of its subtests does anything but pass where stock passes.
 """
 
-import bz2
 import collections
-import json
 import os
-import shutil
-import subprocess
 
-import verglas_host
+from piglit_runner import catalogue, records
+from piglit_runner.runner import Job, Runner
 
 NAME = 'piglit-smoke'
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIST = os.path.join(HERE, 'smoke.txt')
 STOCK = os.path.join(HERE, 'smoke-stock.tsv')
 TEST_TIMEOUT = 120  # the longest takes 10 s on an idle machine of two cores
-RUN_TIMEOUT = 1500
 RETRIES = 2
-
-
-def read_list(path=LIST):
-    """{profile: [test, ...]}"""
-    sections = collections.OrderedDict()
-    current = None
-    with open(path, encoding='utf-8') as f:
-        for line in f:
-            line = line.strip()
-            if not line or line.startswith('#'):
-                continue
-            if line.startswith('[') and line.endswith(']'):
-                current = sections.setdefault(line[1:-1], [])
-            else:
-                current.append(line)
-    return sections
 
 
 def read_stock(path=STOCK):
@@ -52,47 +32,19 @@ def read_stock(path=STOCK):
     return stock
 
 
-def parse_results(folder):
-    """{test: ({part: status}, last line of stderr)} from piglit's own results."""
-    path = os.path.join(folder, 'results.json.bz2')
-    with bz2.open(path, 'rt', encoding='utf-8') as f:
-        tests = json.load(f)['tests']
-    results = {}
-    for test, data in tests.items():
-        parts = {k: v for k, v in data.get('subtests', {}).items() if not k.startswith('__')}
-        if data['result'] in ('crash', 'timeout', 'incomplete') or not parts:
-            parts[''] = data['result']
-        said = [s for s in (data.get('err', '') + '\n' + data.get('out', '')).splitlines()
-                if s.strip() and not s.startswith('PIGLIT:')]
-        results[test] = (parts, said[-1].strip()[:160] if said else '')
+def run_piglit(runner, driver, profile, tests, log_path):
+    """{test: ({part: status}, why)} of the tests of one profile that it has."""
+    known, results = catalogue.load(profile), {}
+
+    def done(job, result):
+        record = records.Record(job.case.name, **result)
+        results[record.test] = record.rows, record.reason()
+        if not record.good():
+            log.write(f'== {record.test}: {record.rows}\n{record.note}\n{record.output}\n')
+
+    with open(log_path, 'w', encoding='utf-8') as log:
+        runner.run([Job(known[test], driver, None) for test in tests if test in known], done)
     return results
-
-
-def run_piglit(env, profile, tests, out):
-    """Run the tests of one profile; raises HostError when piglit itself does not work."""
-    shutil.rmtree(out, ignore_errors=True)
-    os.makedirs(os.path.dirname(out), exist_ok=True)
-    names, log_path = out + '.list', out + '.log'
-    # Without this, piglit asks wflinfo (waffle-utils) for the driver's limits and, where that is
-    # not installed, skips every shader test.
-    env = dict(env, PIGLIT_NO_FAST_SKIP='1')
-    with open(names, 'w', encoding='utf-8') as f:
-        f.write('\n'.join(tests) + '\n')
-    with open(log_path, 'wb') as log:
-        process = verglas_host.spawn(
-            ['piglit', 'run', '-p', 'x11_egl', '--timeout', str(TEST_TIMEOUT), '-l', 'quiet',
-             '--ignore-missing', '--overwrite', '--test-list', names, profile, out],
-            env=env, stdout=log, stderr=log)
-        try:
-            status = process.wait(RUN_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            status = 'timeout'
-        finally:
-            verglas_host.end(process)
-    if status != 0 or not os.path.exists(os.path.join(out, 'results.json.bz2')):
-        raise verglas_host.HostError(f'piglit run {profile} ended with {status}: '
-                                     + verglas_host.last_line(log_path))
-    return parse_results(out)
 
 
 def judge(parts, stock):
@@ -115,19 +67,20 @@ def judge(parts, stock):
 def run(report, config):
     logs = config.log_folder(NAME)
     stock = read_stock()
-    with verglas_host.Host(private_display=True) as host:
-        env = host.env(config.driver)
-        for profile, tests in read_list().items():
+    with Runner(timeout=TEST_TIMEOUT) as runner:
+        runner.check_driver(config.driver)
+        for profile, tests in catalogue.read_sections(LIST).items():
             todo, reasons = tests, {}
             for attempt in range(1 + RETRIES):
-                results = run_piglit(env, profile, todo, os.path.join(logs, f'{profile}-{attempt}'))
+                results = run_piglit(runner, config.driver, profile, todo,
+                                     os.path.join(logs, f'{profile}-{attempt}.log'))
                 still = []
                 for test in todo:
-                    parts, said = results.get(test, ({'': 'notrun'}, ''))
-                    if set(parts.values()) == {'notrun'}:
-                        reason = 'piglit does not know this test'
-                    else:
+                    if test in results:
+                        parts, said = results[test]
                         reason = judge(parts, stock.get((profile, test), {}))
+                    else:
+                        reason, said = 'piglit does not know this test', ''
                     if reason is None:
                         report.passed(test)
                         if attempt:
@@ -141,18 +94,19 @@ def run(report, config):
                     break
             for test in todo:
                 report.failed(f'piglit {test}', reasons[test])
-        if not host.server.alive():
-            report.failed('piglit server', 'virgl_test_server died during the run')
+        if runner.restarts:
+            report.failed('piglit server', 'virgl_test_server or Xvfb died during the run')
 
 
 def record_stock(config):
     """Write smoke-stock.tsv anew, from a run of stock virgl done the same way."""
     logs = config.log_folder(NAME + '-stock')
-    with verglas_host.Host(private_display=True) as host, open(STOCK, 'w', encoding='utf-8') as out:
+    with Runner(timeout=TEST_TIMEOUT) as runner, open(STOCK, 'w', encoding='utf-8') as out:
+        runner.check_driver('stock')
         out.write('# Stock virgl on smoke.txt: status, profile, test, subtest.\n'
                   '# Made by tests/run.py --record-stock.\n')
-        for profile, tests in read_list().items():
-            results = run_piglit(host.env('stock'), profile, tests, os.path.join(logs, profile))
+        for profile, tests in catalogue.read_sections(LIST).items():
+            results = run_piglit(runner, 'stock', profile, tests, os.path.join(logs, f'{profile}.log'))
             for test in tests:
                 parts, _ = results.get(test, ({'': 'notrun'}, ''))
                 for part, status in sorted(parts.items()):
