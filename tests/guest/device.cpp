@@ -3,6 +3,7 @@
 
 #include "check.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <dirent.h>
@@ -96,6 +97,19 @@ std::string Holdings::text() const
 {
    return std::to_string(fds) + " descriptors, " + std::to_string(mappings) + " mappings, " +
           std::to_string(handles) + " GEM handles";
+}
+
+Holdings Holdings::max(const Holdings &other) const
+{
+   return {std::max(fds, other.fds), std::max(mappings, other.mappings),
+           std::max(handles, other.handles)};
+}
+
+bool Holdings::fits(const Holdings &limit) const
+{
+   constexpr int spare = 3;
+   return fds <= limit.fds + spare && mappings <= limit.mappings + spare &&
+          handles <= limit.handles + spare;
 }
 
 namespace {

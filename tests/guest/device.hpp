@@ -66,8 +66,26 @@ struct Holdings {
    int mappings = 0;
    int handles = 0; // GEM handles of a file description
    std::string text() const;
+   Holdings max(const Holdings &other) const;
+   bool fits(const Holdings &limit) const; // nearly: a pool may be used a little more
 };
 Holdings holdings(int drm_fd);
+
+// Drivers let go of some things late, when they next look at what the device has done; so a few
+// more may be held at one time than at another, but no more with each stretch of the same work.
+// WORK(i) does one of three stretches. "" when the third leaves no more than there was after the
+// first two.
+template <typename Work> std::string piles_up(int drm_fd, Work work)
+{
+   Holdings most, last;
+   for (int i = 0; i < 3; i++) {
+      work(i);
+      last = holdings(drm_fd);
+      if (i < 2)
+         most = most.max(last);
+   }
+   return last.fits(most) ? "" : most.text() + " at first, " + last.text() + " later";
+}
 
 // The host's number of the resource behind a GEM handle; 0 when the handle is closed.
 uint32_t resource_of(int drm_fd, uint32_t handle);

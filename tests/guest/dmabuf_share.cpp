@@ -41,7 +41,7 @@ struct Answer {
    Holdings held;
 };
 
-// --- the child ------------------------------------------------------------------------------------
+// --- the child ----------------------------------------------------------------------------------
 
 std::string draw_half(const Device &device, const Order &order, const std::vector<Fd> &fds)
 {
@@ -196,7 +196,7 @@ std::string same_handle(const std::vector<Fd> &fds, const Order &order)
    _exit(result);
 }
 
-// --- the parent -----------------------------------------------------------------------------------
+// --- the parent ---------------------------------------------------------------------------------
 
 struct Format {
    uint32_t fourcc;
@@ -284,7 +284,8 @@ void Parent::share(const std::string &name, const Format &format, const Image &i
       std::string wrong =
          compare(pixels, width, left_half, Pattern(order.seed, format.levels), channels);
       if (wrong.empty())
-         wrong = compare(pixels, width, right_half, Pattern(order.seed + 1, format.levels), channels);
+         wrong = compare(pixels, width, right_half, Pattern(order.seed + 1, format.levels),
+                         channels);
       if (!wrong.empty())
          fail(full, "back here, %s", wrong.c_str());
       else if (!quiet_)

@@ -160,7 +160,8 @@ Buffer import_by_gbm(const Device &device, const Layout &layout, const std::vect
 
 } // namespace
 
-Import import_dmabuf(const Device &device, const Layout &layout, const std::vector<Fd> &fds, Way way)
+Import import_dmabuf(const Device &device, const Layout &layout,
+                     const std::vector<Fd> &fds, Way way)
 {
    Import out;
    if (way == Way::egl || way == Way::egl_modifier) {

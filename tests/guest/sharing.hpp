@@ -81,7 +81,8 @@ struct Import {
    Buffer buffer;
    Image image;
 };
-Import import_dmabuf(const Device &device, const Layout &layout, const std::vector<Fd> &fds, Way way);
+Import import_dmabuf(const Device &device, const Layout &layout,
+                     const std::vector<Fd> &fds, Way way);
 
 GLuint texture_of(const Image &image, GLenum target = GL_TEXTURE_2D);
 GLuint renderbuffer_of(const Image &image);

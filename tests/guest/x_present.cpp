@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// GL in X windows, as DRI3 and Present carry it: swaps, resizing, intervals, the whole screen, the age
-// of buffers, and pixmaps as textures. What the server has is compared with what GL drew.
+// GL in X windows, as DRI3 and Present carry it: swaps, resizing, intervals, the whole screen, the
+// age of buffers, and pixmaps as textures. What the server has is compared with what GL drew.
 
 #include "check.hpp"
 
@@ -366,8 +366,8 @@ void Program::pixmaps()
             const unsigned got = static_cast<unsigned>(p[0] << 16 | p[1] << 8 | p[2]);
             if (got != quarter(400 + changed, cell)) {
                char text[100];
-               snprintf(text, sizeof(text), "round %u, pixel %d,%d is %06x instead of %06x", round, x,
-                        row, got, quarter(400 + changed, cell));
+               snprintf(text, sizeof(text), "round %u, pixel %d,%d is %06x instead of %06x", round,
+                        x, row, got, quarter(400 + changed, cell));
                wrong = text;
                break;
             }

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int size = Scene::size;
 
-// --- the core protocol ------------------------------------------------------------------------------
+// --- the core protocol --------------------------------------------------------------------------
 
 constexpr int raster_operations[] = {GXxor, GXand, GXor, GXinvert, GXcopyInverted, GXnand, GXequiv,
                                      GXset};
@@ -101,7 +101,8 @@ void points_and_rectangles(Scene &s)
 {
    std::vector<XPoint> points;
    for (int i = 0; i < 400; i++)
-      points.push_back({static_cast<short>(s.random(size)), static_cast<short>(s.random(size / 2))});
+      points.push_back(
+         {static_cast<short>(s.random(size)), static_cast<short>(s.random(size / 2))});
    s.colour(0xffffff);
    XDrawPoints(s.display(), s.target(), s.gc(), points.data(), static_cast<int>(points.size()),
                CoordModeOrigin);
@@ -292,7 +293,7 @@ void text(Scene &s)
    XUnloadFont(s.display(), font);
 }
 
-// --- Render -----------------------------------------------------------------------------------------
+// --- Render -------------------------------------------------------------------------------------
 
 constexpr int all_operators[] = {
    PictOpClear, PictOpSrc, PictOpDst, PictOpOver, PictOpOverReverse, PictOpIn, PictOpInReverse,
@@ -308,8 +309,8 @@ void operators(Scene &s, int kind)
    const Picture source = s.noise_picture(56, 56, kind == 0);
    const Picture mask = s.ramp_mask(56, 56, kind == 2);
    for (int i = 0; i < 14; i++)
-      XRenderComposite(s.display(), all_operators[i], source, kind ? mask : None, target, 0, 0, 0, 0,
-                       4 + i % 4 * 63, 4 + i / 4 * 63, 56, 56);
+      XRenderComposite(s.display(), all_operators[i], source, kind ? mask : None, target, 0, 0, 0,
+                       0, 4 + i % 4 * 63, 4 + i / 4 * 63, 56, 56);
    XRenderFreePicture(s.display(), source);
    XRenderFreePicture(s.display(), mask);
 }
@@ -368,7 +369,8 @@ void gradients(Scene &s)
          XLinearGradient linear{{fixed(10), fixed(5)}, {fixed(50), fixed(40)}};
          source = XRenderCreateLinearGradient(s.display(), &linear, stops, colours, 4);
       } else {
-         XRadialGradient radial{{fixed(24), fixed(28), fixed(4)}, {fixed(30), fixed(60), fixed(28)}};
+         XRadialGradient radial{{fixed(24), fixed(28), fixed(4)},
+                                {fixed(30), fixed(60), fixed(28)}};
          source = XRenderCreateRadialGradient(s.display(), &radial, stops, colours, 4);
       }
       XRenderPictureAttributes attributes{};
@@ -440,8 +442,8 @@ void glyphs(Scene &s)
          string[i] = static_cast<char>(1 + (line * 7 + i * 3) % 26);
       const Picture source = s.solid(0.06 * line, 1 - 0.06 * line, 0.5, 0.4 + 0.04 * line);
       XRenderCompositeString8(s.display(), line % 3 == 2 ? PictOpAdd : PictOpOver, source,
-                              s.picture(), line % 2 ? format : nullptr, set, 0, 0, 6 + line, 15 + line * 15,
-                              string, 20);
+                              s.picture(), line % 2 ? format : nullptr, set, 0, 0, 6 + line,
+                              15 + line * 15, string, 20);
       XRenderFreePicture(s.display(), source);
    }
    XRenderFreeGlyphSet(s.display(), set);
@@ -468,12 +470,14 @@ void trapezoids(Scene &s)
 
 void render_clipping(Scene &s)
 {
-   XRectangle holes[] = {{10, 10, 100, 60}, {60, 40, 30, 150}, {140, 20, 90, 90}, {130, 140, 100, 7}};
+   XRectangle holes[] = {
+      {10, 10, 100, 60}, {60, 40, 30, 150}, {140, 20, 90, 90}, {130, 140, 100, 7}};
    XRenderSetPictureClipRectangles(s.display(), s.picture(), 3, 2, holes, 4);
    const Picture source = s.noise_picture(200, 200, true);
    const Picture mask = s.ramp_mask(200, 200, false);
    XRenderComposite(s.display(), PictOpOver, source, None, s.picture(), 0, 0, 0, 0, 5, 5, 190, 190);
-   XRenderComposite(s.display(), PictOpOver, source, mask, s.picture(), 0, 0, 0, 0, 60, 20, 190, 190);
+   XRenderComposite(s.display(), PictOpOver, source, mask, s.picture(), 0, 0, 0, 0, 60, 20, 190,
+                    190);
    s.fill(s.picture(), 0, 100, size, 60, 1, 1, 0, 0.5, PictOpOver);
    XRenderFreePicture(s.display(), source);
    XRenderFreePicture(s.display(), mask);

@@ -28,7 +28,10 @@ public:
 
    // The same numbers on every server.
    uint32_t random();
-   int random(int below) { return static_cast<int>((random() >> 4) % static_cast<uint32_t>(below)); }
+   int random(int below)
+   {
+      return static_cast<int>((random() >> 4) % static_cast<uint32_t>(below));
+   }
 
    // The core protocol.
    void colour(unsigned rgb) { XSetForeground(display_, gc_, rgb); }
@@ -38,8 +41,8 @@ public:
    Pixmap noise_pixmap(int width, int height);
 
    // Render. Channels from 0 to 1, not yet multiplied by alpha.
-   void fill(Picture to, int x, int y, int width, int height, double r, double g, double b, double a,
-             int op = PictOpSrc);
+   void fill(Picture to, int x, int y, int width, int height, double r, double g, double b,
+             double a, int op = PictOpSrc);
    Picture solid(double r, double g, double b, double a);
    Picture noise_picture(int width, int height, bool blocks); // ARGB32, premultiplied
    Picture smooth_picture(int width, int height);

@@ -6,6 +6,7 @@ import os
 import re
 import time
 
+import verglas_host
 from guest.errors import GuestError
 
 # What QEMU's renderer says when a command of the guest's was no good, and what the kernel says when
@@ -75,7 +76,8 @@ class Bench:
 
     def log(self, label, result):
         """Keep what a program said."""
-        path = os.path.join(self.logs, re.sub(r'[^a-z0-9]+', '-', label.lower()).strip('-') + '.log')
+        name = re.sub(r'[^a-z0-9]+', '-', label.lower()).strip('-')
+        path = os.path.join(self.logs, name + '.log')
         with open(path, 'w', encoding='utf-8') as f:
             f.write(f'{result.out}\n--- errors\n{result.err}\n--- status {result.status}\n')
 
@@ -112,6 +114,14 @@ class Bench:
         elif not good and not bad or result.status != 0 and not bad:
             said = (result.err.strip().splitlines() or ['it said nothing'])[-1]
             self.report.failed(f'guest: {label}', f'status {result.status}: {said[:160]}')
+
+    def check_mapped(self, program):
+        """Is it the driver under test that a running program has loaded, and no other one?"""
+        maps = self.run(['sh', '-c', f'cat /proc/$(pgrep -o {program})/maps'], f'maps of {program}')
+        mapped = {line.split()[-1] for line in maps.out.splitlines() if line.endswith('_dri.so')}
+        folder = verglas_host.stock_folder() if self.stock else '/run/verglas/dri'
+        self.check(mapped == {f'{folder}/virtio_gpu_dri.so'}, f'{program} has the driver mapped',
+                   f'it has {sorted(mapped)}')
 
     def wait(self, condition, seconds):
         """Until CONDITION() gives something, which is then given back."""

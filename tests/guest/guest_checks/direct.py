@@ -143,21 +143,19 @@ def weston(bench):
         bench.check(len(set(before.part(0, 0, 1, 1))) > 16, 'Weston, picture', 'it is empty')
 
         # On a terminal, or its lines would come in one piece at an end that never comes.
-        process = machine.spawn(['es2gears_wayland', '-info'], terminal=(25, 100))
+        process = machine.spawn(['es2gears_wayland'], terminal=(25, 100))
         rate = re.compile(r'(\d+) frames in [0-9.]+ seconds = *([0-9.]+) FPS')
         bench.wait(lambda: process.status is not None or rate.search(process.out), 40)
         path = os.path.join(bench.logs, 'es2gears_wayland.png')
         machine.shot(path)
         shown = Picture(path).part(0, 0, 1, 1)
+        for name in ('es2gears_wayland', 'weston'):
+            bench.check_mapped(name)
         process.end()
         bench.log('es2gears_wayland', process)
         found = rate.search(process.out)
         bench.check(found and float(found[2]) > 0, 'es2gears_wayland', 'it tells no frame rate: '
                     + (process.out.strip().splitlines() or ['it said nothing'])[-1])
-        about = dict(re.findall(r'^GL_(VENDOR|RENDERER)\s*=\s*(.*?)\r?$', process.out, re.M))
-        bench.check(about.get('RENDERER', '').startswith('virgl')
-                    and ('Verglas' in about.get('VENDOR', '')) != bench.stock,
-                    'es2gears_wayland, driver', f'it is {about}')
         if found:
             bench.report.say(f'guest: es2gears_wayland: {found[2]} frames/s')
         for name, colour in (('red', pictures.red), ('green', pictures.green),

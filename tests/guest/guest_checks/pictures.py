@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What must be seen in pictures of the guest's screen."""
 
-from PIL import Image
-
-
 class Picture:
     """A screenshot; areas are given in parts of its width and height."""
 
     def __init__(self, path):
+        # Here, so that other suites run without it (Debian package python3-pil).
+        from PIL import Image  # pylint: disable=import-outside-toplevel
         with Image.open(path) as image:
             self._image = image.convert('RGB')
         self.width, self.height = self._image.size
@@ -43,8 +42,8 @@ def share(pixels, condition):
 
 
 def gears(pixels_of):
-    """None, or what is wrong with glxgears' picture; PIXELS_OF(left, top, right, bottom) in parts of
-    its window. The red gear is below on the left, the blue above it, the green on the right."""
+    """None, or what is wrong with glxgears' picture; PIXELS_OF(left, top, right, bottom) in parts
+    of its window. The red gear is below on the left, the blue above it, the green on the right."""
     for name, condition, area, least in (('red', red, (0.05, 0.4, 0.5, 0.95), 0.2),
                                          ('green', green, (0.5, 0.5, 0.95, 0.95), 0.15),
                                          ('blue', blue, (0.05, 0.05, 0.5, 0.45), 0.15),
@@ -84,7 +83,8 @@ def self_test():
     """Pictures that are wrong must be found so: the names of those that are not."""
     def gears_with(changes):
         # By the upper edge of the area that is looked at.
-        shown = {0.4: (200, 20, 5), 0.5: (0, 200, 50), 0.05: (50, 50, 250), 0.02: (0, 0, 0), **changes}
+        shown = {0.4: (200, 20, 5), 0.5: (0, 200, 50), 0.05: (50, 50, 250), 0.02: (0, 0, 0),
+                 **changes}
         return gears(lambda left, top, right, bottom: [shown[top]] * 100)
 
     class Plain:

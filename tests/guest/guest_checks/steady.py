@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a frame of glxgears costs in the guest: one EXECBUFFER, which the device sees as one submit."""
+"""What a frame of glxgears costs in the guest: one EXECBUFFER, one submit to the device."""
 
 import collections
 import os
@@ -12,8 +12,8 @@ SECONDS = 60
 
 
 def faults(patterns, waits):
-    """What is too much or too little in frames: {fault: how often}. PATTERNS as IoctlReport.steady()
-    gives them; WAITS is how often throttling may wait for the device in a frame."""
+    """What is too much or too little in frames: {fault: how often}. PATTERNS as they come from
+    IoctlReport.steady(); WAITS is how often throttling may wait for the device in a frame."""
     found = collections.Counter()
     for frames, calls in patterns:
         for kind, count in calls.items():
@@ -33,7 +33,8 @@ def self_test():
         'a wait too many': ([(100, {'EXECBUFFER': 1, 'WAIT': 2})], 1, True),
         'two submissions': ([(1, {'EXECBUFFER': 2})], 0, True),
         'no submission': ([(1, {})], 0, True),
-        'a buffer': ([(99, {'EXECBUFFER': 1}), (1, {'EXECBUFFER': 1, 'RESOURCE_CREATE': 1})], 0, True),
+        'a buffer': ([(99, {'EXECBUFFER': 1}), (1, {'EXECBUFFER': 1, 'RESOURCE_CREATE': 1})], 0,
+                     True),
         'a handle closed': ([(1, {'EXECBUFFER': 1, 'GEM_CLOSE': 1})], 1, True),
     }
     return [name for name, (patterns, waits, bad) in cases.items()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """guest: one boot of a guest (see docs/guest.md), and all that is to be checked in it.
 
-First what runs in X, on glamor; then, with X ended, what drives the device directly. Each program of
-tests/guest/ is about one subject and tells its results line by line.
+First what runs in X, on glamor; then, with X ended, what drives the device directly. Each program
+of tests/guest/ is about one subject and tells its results line by line.
 """
 
 import glob

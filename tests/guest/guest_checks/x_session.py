@@ -11,8 +11,6 @@ from guest_checks import pictures, steady
 from guest_checks.pictures import Picture
 from harness.images import Difference, Image
 
-DRIVER = 'virtio_gpu_dri.so'
-
 # glamor draws some things otherwise than the software renderer, each by very little: how much a
 # channel may be off, and how many pixels in a thousand may be off by more. Measured on stock virgl.
 EXACT = (0, 0.0)
@@ -71,10 +69,7 @@ def glamor(bench):
     bench.check(not errors, 'Xorg has no errors', errors[0] if errors else '')
     bench.check(re.search(r'AIGLX: Loaded and initialized', log), 'AIGLX loads the driver',
                 'Xorg.log does not say so')
-    maps = bench.run(['sh', '-c', 'cat /proc/$(pgrep -x Xorg)/maps'], 'Xorg maps')
-    mapped = {line.split()[-1] for line in maps.out.splitlines() if line.endswith(DRIVER)}
-    wanted = os.path.join(verglas_host.STOCK_DRI if bench.stock else '/run/verglas/dri', DRIVER)
-    bench.check(mapped == {wanted}, 'Xorg has the driver mapped', f'it has {sorted(mapped)}')
+    bench.check_mapped('Xorg')
 
 
 def gears(bench, label, env):
@@ -151,8 +146,9 @@ def x11perf(bench):
     if not shutil.which('x11perf'):
         bench.report.skipped('guest: x11perf', 'it is not installed (Debian package x11-apps)')
         return
-    result = bench.run(['x11perf', '-time', '1', '-repeat', '1', *(f'-{each}' for each in X11PERF)],
-                       'x11perf', timeout=240)
+    result = bench.run(['x11perf', '-reps', '40', '-repeat', '1',
+                        *(f'-{each}' for each in X11PERF)], 'x11perf', timeout=240)
+    # With a number of repetitions it does not look for one first, which takes most of its time.
     rates = re.findall(r'reps @\s+[0-9.]+ msec \(\s*([0-9.]+)/sec\)', result.out)
     rates = [rate for rate in rates if float(rate) > 0]
     bench.check(result.status == 0 and len(rates) >= len(X11PERF), 'x11perf',
@@ -165,7 +161,8 @@ def rendercheck(bench):
     if not shutil.which('rendercheck'):
         bench.report.skipped('guest: rendercheck', 'it is not installed (Debian package x11-apps)')
         return
-    result = bench.run(['rendercheck', '-t', ','.join(RENDERCHECK), '-f', 'a8r8g8b8', '-o', 'src,over'], 'rendercheck', timeout=240)
+    result = bench.run(['rendercheck', '-t', ','.join(RENDERCHECK), '-f', 'a8r8g8b8',
+                        '-o', 'src,over'], 'rendercheck', timeout=240)
     found = re.search(r'(\d+) tests passed of (\d+) total', result.out)
     bench.check(result.status == 0 and found and found[1] == found[2] and int(found[2]) > 0,
                 'rendercheck', (found[0] if found else f'status {result.status}') + ': '
