@@ -261,7 +261,7 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    context_init_queries(*ctx);
    context_init_transfers(*ctx);
    context_init_fences(*ctx);
-   ctx->sub_ctx = screen.next_sub_ctx.fetch_add(1, std::memory_order_relaxed);
+   ctx->sub_ctx = Screen::next_sub_ctx.fetch_add(1, std::memory_order_relaxed);
    ctx->mark_everything();
 
    ctx->primconvert = util_primconvert_create(&p, screen.primitives);

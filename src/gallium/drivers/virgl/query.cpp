@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "query.hpp"
 
+#include "gallium/winsys/virgl/common/stall_timer.hpp"
+
 #include <cstring>
 #include <thread>
 
@@ -165,7 +167,8 @@ bool read_result(Screen &screen, Query &query, bool wait)
    unsigned naps = 0;
    // The submission is complete: a host that has no answer for this long after has given the query up
    // (it skips every command once one was wrong).
-   const int64_t give_up = os_time_get_nano() + 5'000'000'000;
+   constexpr std::chrono::seconds give_up{5};
+   StallTimer stall(std::chrono::milliseconds{50});
    for (;;) {
       if (!shared) {
          if (!ws.transfer_from_host(*query.bo, 0, {.width = sizeof(proto::QueryState)}, {}) ||
@@ -190,7 +193,7 @@ bool read_result(Screen &screen, Query &query, bool wait)
             ws.poll_host(); // so that the next question finds an answer
          return false;
       }
-      if (os_time_get_nano() > give_up) {
+      if (stall.over(give_up)) {
          ws.declare_lost("the host does not answer a query");
          return false;
       }

@@ -37,6 +37,10 @@ struct TextureLayout {
 struct PlaneOf {
    BoRef memory;
    uint32_t offset = 0, stride = 0; // bytes
+   // The host's picture begins like ours: copy that, not the memory.
+   bool of_picture = false;
+   // We wrote to ours, which the memory never learns of: leave it alone.
+   bool written = false;
    // Last filled by this context, in its batch of this generation.
    const Context *filled_by = nullptr;
    uint32_t filled_in = 0;
@@ -93,6 +97,8 @@ inline void mark_host_written(Resource &res, unsigned offset, unsigned size)
 }
 inline void mark_host_written(Resource &res)
 {
+   if (res.plane)
+      res.plane->written = true;
    mark_host_written(res, 0, res.base.b.width0);
 }
 inline void mark_buffer_written(Resource &res, unsigned offset, unsigned size)

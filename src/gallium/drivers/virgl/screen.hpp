@@ -42,7 +42,9 @@ struct Screen {
    slab_parent_pool transfer_pool;
    util_idalloc_mt buffer_ids;
    std::mutex ids_lock;
-   std::atomic<uint32_t> next_sub_ctx{1};
+   // Of the whole process: where the kernel cannot tell that two descriptors are one file description,
+   // two screens share what is one context to the host.
+   static inline std::atomic<uint32_t> next_sub_ctx{1};
    std::atomic<uint32_t> next_object{1};
 
    static Screen &from(pipe_screen *s) { return *reinterpret_cast<Screen *>(s); }

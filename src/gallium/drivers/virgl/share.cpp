@@ -55,19 +55,24 @@ bool fits(const Resource &res, const winsys_handle &whandle)
           (whandle.stride == 0 || whandle.stride >= res.layout.stride[0]);
 }
 
-// Whether `bo`, in the host's eyes, is the picture that `desc` describes. Of what another process made
-// the kernel tells only the size; but guest memory has rows without gaps, so a picture of other rows,
-// or of another number of pages, is only a part of it.
-bool same_picture(const Bo &bo, const ResourceDesc &desc, uint32_t stride)
+// What `bo`, in the host's eyes, has to do with the picture that `desc` describes. Of what another
+// process made the kernel tells only the size. But guest memory has rows without gaps, so a picture of
+// other rows is a part of it, of which only the memory is known; one of fewer pages is its beginning.
+enum class Relation { same, beginning, part };
+Relation relation(const Bo &bo, const ResourceDesc &desc, uint32_t offset, uint32_t stride)
 {
    if (bo.imported()) {
       static const auto page = uint64_t(sysconf(_SC_PAGESIZE));
-      return stride == row_bytes(desc, desc.width) &&
-             bo.size() <= (uint64_t(desc.size) + page - 1) / page * page;
+      if (offset != 0 || stride != row_bytes(desc, desc.width))
+         return Relation::part;
+      return bo.size() <= (uint64_t(desc.size) + page - 1) / page * page ? Relation::same
+                                                                         : Relation::beginning;
    }
    const ResourceDesc &has = bo.desc();
-   return has.target == desc.target && has.width == desc.width && has.height == desc.height &&
-          has.block == desc.block;
+   return offset == 0 && has.target == desc.target && has.width == desc.width &&
+                has.height == desc.height && has.block == desc.block
+             ? Relation::same
+             : Relation::part;
 }
 
 bool find_storage(Screen &screen, Resource &res, const SharedHandle &handle,
@@ -85,7 +90,8 @@ bool find_storage(Screen &screen, Resource &res, const SharedHandle &handle,
    if (end > bo->size())
       return false;
 
-   if (whandle.offset == 0 && same_picture(*bo, desc, stride)) {
+   const Relation to_memory = relation(*bo, desc, whandle.offset, stride);
+   if (to_memory == Relation::same) {
       res.storage->bo = std::move(bo);
       // Read-backs leave rows as far apart as the exporter has them.
       res.layout.stride[0] = stride;
@@ -97,7 +103,10 @@ bool find_storage(Screen &screen, Resource &res, const SharedHandle &handle,
       return false;
    res.storage->bo = screen.ws->create_resource(desc);
    res.plane = std::make_unique<PlaneOf>(
-      PlaneOf{.memory = std::move(bo), .offset = whandle.offset, .stride = stride});
+      PlaneOf{.memory = std::move(bo),
+              .offset = whandle.offset,
+              .stride = stride,
+              .of_picture = to_memory == Relation::beginning});
    return bool(res.storage->bo);
 }
 
@@ -127,7 +136,7 @@ pipe_resource *resource_from_handle(pipe_screen *pscreen, const pipe_resource *t
       return nullptr;
    }
    // Whoever has it besides may have drawn to it.
-   mark_host_written(*res);
+   res->storage->host_writes(0, t.width0);
    return &t;
 }
 

@@ -443,13 +443,25 @@ void refill_plane(Context &ctx, Resource &res)
 {
    PlaneOf &plane = *res.plane;
    ctx.make_room(1);
-   if (plane.filled_by == &ctx && plane.filled_in == ctx.batch.generation())
+   if (plane.written || (plane.filled_by == &ctx && plane.filled_in == ctx.batch.generation()))
       return;
-   bring_home(ctx, *plane.memory);
    pipe_box whole;
    u_box_2d(0, 0, res.base.b.width0, res.base.b.height0, &whole);
-   copy_to_host(ctx, res, 0, whole, *plane.memory, plane.offset, plane.stride,
-                util_format_get_2d_size(res.base.b.format, plane.stride, res.base.b.height0));
+   if (plane.of_picture) {
+      const proto::ResourceCopyRegion packet{.dst_resource = res.handle(),
+                                             .src_resource = plane.memory->handle(),
+                                             .src_box = host_box(whole, 0, 1)};
+      ctx.make_room(1 + packet.payload_dwords());
+      ctx.batch.reference(res.bo());
+      ctx.batch.reference(*plane.memory);
+      ctx.batch.write(packet);
+      ctx.texture_units_disturbed = true;
+   } else {
+      bring_home(ctx, *plane.memory);
+      copy_to_host(ctx, res, 0, whole, *plane.memory, plane.offset, plane.stride,
+                   util_format_get_2d_size(res.base.b.format, plane.stride, res.base.b.height0));
+   }
+   plane.written = false; // by copy_to_host()
    plane.filled_by = &ctx;
    plane.filled_in = ctx.batch.generation();
 }

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <thread>
 
+#include "gallium/winsys/virgl/common/stall_timer.hpp"
 #include "protocol/packets.hpp"
 
 namespace virgl::drm {
@@ -104,7 +105,11 @@ bool DrmWinsys::lose(const char *what, int error)
 // Notices that nothing has completed for longer than a device may take.
 class DrmWinsys::Patience {
 public:
-   explicit Patience(DrmWinsys &ws) : ws_(ws) {}
+   // `bite`: how long one try of whoever waits may take.
+   Patience(DrmWinsys &ws, nanoseconds bite)
+      : ws_(ws), completed_(ws.completed_.load(std::memory_order_acquire)), stall_(bite)
+   {
+   }
 
    // True when whoever waits should stop: the winsys is lost, maybe since now.
    bool exhausted()
@@ -112,14 +117,13 @@ public:
       if (ws_.lost())
          return true;
       const uint64_t completed = ws_.completed_.load(std::memory_order_acquire);
-      const Clock::time_point now = Clock::now();
-      if (since_ == Clock::time_point{} || completed != completed_) {
+      if (completed != completed_) {
          completed_ = completed;
-         since_ = now;
-      } else if (now - since_ >= ws_.options_.timeout) {
+         stall_.restart();
+      } else if (stall_.over(ws_.options_.timeout)) {
          // What we wait for may have a long queue before it, at whose progress nobody has looked.
          if (ws_.look_at_oldest()) {
-            since_ = {};
+            stall_.restart();
             return false;
          }
          ws_.declare_lost("the host does not get anything done any more");
@@ -130,8 +134,8 @@ public:
 
 private:
    DrmWinsys &ws_;
-   uint64_t completed_ = 0;
-   Clock::time_point since_{};
+   uint64_t completed_;
+   StallTimer stall_;
 };
 
 // -- submissions ----------------------------------------------------------------------------------
@@ -282,14 +286,14 @@ bool DrmWinsys::wait_foreign_fence(int fd)
       return true;
    // Others it would wait for as well, but with submit_mutex_ held: and what signals this fence may
    // be a submission that another thread of this process is about to make.
-   const Clock::time_point deadline = Clock::now() + options_.timeout;
+   StallTimer stall(10 * slice);
    for (;;) {
       const int r = poll_fd(fd, slice);
       if (r != 0)
          return r > 0;
       if (lost())
          return false;
-      if (Clock::now() >= deadline) {
+      if (stall.over(options_.timeout)) {
          fprintf(stderr, "verglas: %s: a fence from elsewhere does not come, going on without\n",
                  options_.name.c_str());
          return false;
@@ -306,7 +310,7 @@ bool DrmWinsys::wait_fd(int fd, uint64_t timeout_ns)
       return r > 0;
    }
    const Clock::time_point deadline = deadline_after(timeout_ns);
-   Patience patience(*this);
+   Patience patience(*this, 10 * slice);
    for (;;) {
       const nanoseconds left =
          deadline == Clock::time_point::max() ? nanoseconds::max() : deadline - Clock::now();
@@ -325,7 +329,7 @@ bool DrmWinsys::wait_fd(int fd, uint64_t timeout_ns)
 bool DrmWinsys::wait_gem(uint32_t gem, uint64_t timeout_ns)
 {
    const Clock::time_point deadline = timeout_ns ? deadline_after(timeout_ns) : Clock::time_point{};
-   Patience patience(*this);
+   Patience patience(*this, nanoseconds(kernel_wait_ns));
    nanoseconds nap{50'000};
    for (;;) {
       // The kernel knows no other time-out than its own. For a shorter one it is asked repeatedly.
