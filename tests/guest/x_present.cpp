@@ -9,8 +9,11 @@
 
 #include <X11/Xutil.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <time.h>
 #include <vector>
 
@@ -86,6 +89,18 @@ void fill(int x, int y, int width, int height, unsigned rgb)
    glDisable(GL_SCISSOR_TEST);
 }
 
+// A texture, the whole of it in the whole viewport.
+void textured_quad()
+{
+   glBegin(GL_QUADS);
+   for (int i = 0; i < 4; i++) {
+      const float x = i == 1 || i == 2, y = i >= 2;
+      glTexCoord2f(x, y);
+      glVertex2f(2 * x - 1, 2 * y - 1);
+   }
+   glEnd();
+}
+
 // Four quarters whose colours are a number's; GL counts rows from below.
 unsigned quarter(unsigned number, unsigned index)
 {
@@ -145,6 +160,7 @@ public:
    void ages();
    void pixmaps();
    void two_windows();
+   void front_reads(bool uploads);
 
 private:
    void use(const Window &window) const
@@ -345,13 +361,7 @@ void Program::pixmaps()
       glXBindTexImageEXT(display_, drawable, GLX_FRONT_LEFT_EXT, nullptr);
       glViewport(0, 0, 128, 128);
       glEnable(GL_TEXTURE_2D);
-      glBegin(GL_QUADS);
-      for (int i = 0; i < 4; i++) {
-         const float x = i == 1 || i == 2, y = i >= 2;
-         glTexCoord2f(x, y);
-         glVertex2f(2 * x - 1, 2 * y - 1);
-      }
-      glEnd();
+      textured_quad();
       glDisable(GL_TEXTURE_2D);
       glXReleaseTexImageEXT(display_, drawable, GLX_FRONT_LEFT_EXT);
       std::vector<uint8_t> pixels(128 * 128 * 4);
@@ -405,10 +415,88 @@ void Program::two_windows()
    check(wrong.empty(), "two windows", "%s", wrong.c_str());
 }
 
+// What GL reads from the front is the picture that was just swapped there, not the one that the same
+// buffer had when its turn was before; also while another context gives textures new contents.
+void Program::front_reads(bool uploads)
+{
+   constexpr unsigned frames = 240, texture_size = 256;
+   const Window window(display_, config_, 50, 50);
+   const Window hidden(display_, config_, 16, 16);
+   const GLXContext other = glXCreateNewContext(display_, config_, GLX_RGBA_TYPE, context_, True);
+   use(window);
+   GLuint textures[3];
+   glGenTextures(3, textures);
+   glFinish();
+   std::atomic<unsigned> drawn = 0, loaded = 0;
+   std::atomic<bool> stop = false;
+   // Texture i % 3 is rewritten for frame i, never before frame i - 2 is through.
+   std::thread loader([&] {
+      if (!uploads)
+         return;
+      glXMakeContextCurrent(display_, hidden.drawable(), hidden.drawable(), other);
+      std::vector<uint32_t> texels(texture_size * texture_size);
+      for (unsigned i = 0; i < frames; i++) {
+         while (i >= drawn + 2 && !stop)
+            std::this_thread::yield();
+         std::fill(texels.begin(), texels.end(), 0xff000000u | quarter(800 + i, 0));
+         glBindTexture(GL_TEXTURE_2D, textures[i % 3]);
+         glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, GL_NEAREST);
+         glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAG_FILTER, GL_NEAREST);
+         glTexImage2D(GL_TEXTURE_2D, 0, GL_RGBA, texture_size, texture_size, 0, GL_RGBA,
+                      GL_UNSIGNED_BYTE, texels.data());
+         glFlush();
+         loaded = i + 1;
+      }
+      glXMakeContextCurrent(display_, None, None, nullptr);
+   });
+   std::string wrong;
+   glReadBuffer(GL_FRONT);
+   for (unsigned i = 0; i < frames && wrong.empty(); i++) {
+      unsigned wanted = quarter(800 + i, 0);
+      if (uploads) {
+         while (loaded <= i)
+            std::this_thread::yield();
+         glViewport(0, 0, 50, 50);
+         glEnable(GL_TEXTURE_2D);
+         glBindTexture(GL_TEXTURE_2D, textures[i % 3]);
+         textured_quad();
+         glDisable(GL_TEXTURE_2D);
+         wanted = (wanted & 255) << 16 | (wanted & 0xff00) | wanted >> 16; // bytes were R, G, B
+      } else {
+         fill(0, 0, 50, 50, wanted);
+      }
+      swap(window);
+      uint8_t pixel[50 * 50 * 4] = {};
+      glReadPixels(0, 0, 50, 50, GL_RGBA, GL_UNSIGNED_BYTE, pixel);
+      const unsigned got = static_cast<unsigned>(pixel[0] << 16 | pixel[1] << 8 | pixel[2]);
+      drawn = i + 1;
+      if (got != wanted) {
+         wrong = "frame " + std::to_string(i) + " is another picture";
+         for (unsigned k = 0; k < i; k++) {
+            unsigned older = quarter(800 + k, 0);
+            if (uploads)
+               older = (older & 255) << 16 | (older & 0xff00) | older >> 16;
+            if (older == got)
+               wrong = "frame " + std::to_string(i) + " is read as frame " + std::to_string(k);
+         }
+      }
+   }
+   stop = true;
+   loader.join();
+   glReadBuffer(GL_BACK);
+   check(wrong.empty(), uploads ? "front buffer read, textures changed by another thread"
+                                : "front buffer read in each frame",
+         "%s", wrong.c_str());
+   glDeleteTextures(3, textures);
+   use(window);
+   glXDestroyContext(display_, other);
+}
+
 } // namespace
 
 int main()
 {
+   XInitThreads();
    Display *display = XOpenDisplay(nullptr);
    if (!display)
       give_up("there is no X server");
@@ -421,6 +509,8 @@ int main()
       program.ages();
       program.pixmaps();
       program.two_windows();
+      program.front_reads(false);
+      program.front_reads(true);
    }
    XCloseDisplay(display);
    return status();

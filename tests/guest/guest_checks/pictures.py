@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What must be seen in pictures of the guest's screen."""
 
+
 class Picture:
     """A screenshot; areas are given in parts of its width and height."""
 
