@@ -85,7 +85,7 @@ class Case:
             result.result = 'crash' if returncode < 0 else 'fail'
         rows = {name: str(status) for name, status in result.subtests.items()}
         # A crash after the last subtest, or between two, is in none of them.
-        if not rows or str(result.raw_result) == 'crash':
+        if not rows or (str(result.raw_result) == 'crash' and 'crash' not in rows.values()):
             rows[''] = str(result.raw_result)
         return rows
 

@@ -183,7 +183,8 @@ def parse_json(data):
     table = {}
     for test, result in data['tests'].items():
         parts = {k: v for k, v in result.get('subtests', {}).items() if not k.startswith('__')}
-        if not parts or result['result'] in ('crash', 'incomplete'):
+        if not parts or (result['result'] in ('crash', 'incomplete')
+                         and result['result'] not in parts.values()):
             table[test] = result['result']
         for part, status in parts.items():
             table[row_name(test, part)] = status
