@@ -40,10 +40,15 @@ def children(pid):
             pass
 
 
-def renderer_of(client, server):
-    """The renderer that the server has forked for us; one of virglrenderer's first needs a name."""
+def create_renderer():
+    """VCMD_CREATE_RENDERER, with which each connection begins."""
     name = b'fake\0'
-    client.sendall(struct.pack('<II', len(name), 8) + name)  # VCMD_CREATE_RENDERER
+    return struct.pack('<II', len(name), 8) + name
+
+
+def renderer_of(client, server):
+    """The renderer that the server has forked for us."""
+    client.sendall(create_renderer())
     until = time.monotonic() + 10
     while time.monotonic() < until:
         for pid in children(server):
@@ -67,7 +72,10 @@ def main(what):
         time.sleep(0.4)
         say(result='pass')
     elif what.startswith('alive'):  # whether server and display are there
-        connect()
+        client, _ = connect()
+        client.settimeout(2.5)
+        client.sendall(create_renderer() + struct.pack('<II', 0, 10))  # VCMD_PING_PROTOCOL_VERSION
+        client.recv(8, socket.MSG_WAITALL)
         done = subprocess.run(['xdpyinfo'], stdout=subprocess.DEVNULL, check=False)
         say(result='fail' if done.returncode else 'pass')
     elif what in ('fail', 'skip', 'warn'):
