@@ -117,6 +117,8 @@ uint64_t Batch::submit(int *out_fence_fd, bool carry)
 {
    if (observer_ && !observer_->look({begin_, size_t(cursor_ - begin_)}))
       ws_.declare_lost("the stream is not valid");
+   for (Bo *bo : bos_)
+      bo->last_user.store(this, std::memory_order_relaxed);
    const uint64_t number =
       ws_.submit({begin_, size_t(cursor_ - begin_)}, bos_, in_fence_fd_, out_fence_fd,
                  !fences_.empty());

@@ -51,6 +51,12 @@ public:
       reference_slow(bo);
    }
    bool references(const Bo &bo) const;
+   // Whether another context or process may have used it last.
+   bool used_elsewhere(const Bo &bo) const
+   {
+      const void *user = bo.last_user.load(std::memory_order_relaxed);
+      return bo.external() || (user && user != this);
+   }
 
    // Guest memory of `storage` is read or written by a recorded command: it is busy until the
    // submission is complete.

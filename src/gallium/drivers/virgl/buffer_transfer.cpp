@@ -146,6 +146,7 @@ bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, 
       size = bo.size();
    }
    if (ctx) {
+      wait_for_others(*ctx, bo);
       if (ws.features().encoded_transfers && screen.has(proto::cap::transfer)) {
          const proto::Transfer3d packet{.resource = bo.handle(),
                                         .box = range_box(offset, size),

@@ -335,6 +335,15 @@ inline proto::ResourceHandle use_resource(Context &ctx, Resource &res)
    return res.handle();
 }
 
+// Before reading back. A host executes our commands in order, but each of its contexts draws on its
+// own: llvmpipe reads a texture while the threads of another context still draw to it. So what others
+// were told must be complete before the host is told to read.
+inline void wait_for_others(Context &ctx, Bo &bo)
+{
+   if (ctx.batch.used_elsewhere(bo)) [[unlikely]]
+      ctx.screen.ws->wait_idle(bo, UINT64_MAX);
+}
+
 // Copies from the guest memory of an uploader's buffer to the host's copy of another.
 void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resource &src,
                              uint32_t src_offset, uint32_t size);

@@ -148,6 +148,7 @@ bool read_back(Context &ctx, Resource &res, unsigned level, pipe_box box)
    }
    Winsys &ws = *ctx.screen.ws;
    const bool in_stream = ws.features().encoded_transfers && ctx.screen.has(proto::cap::transfer);
+   wait_for_others(ctx, res.bo());
    if (!in_stream)
       ctx.submit();
    for (int z = 0; z < box.depth; z++) {

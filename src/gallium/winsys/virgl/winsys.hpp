@@ -101,6 +101,11 @@ public:
    // last_use says. Kept by the driver's batch.
    std::atomic<uint32_t> recording_batches{0};
 
+   // Whose batch last used it: only compared, kept by the driver's batch. And whether another process
+   // may be using it.
+   std::atomic<const void *> last_user{nullptr};
+   bool external() const { return external_.load(std::memory_order_acquire); }
+
    // Where the batch that last looked put it (a hint, to be verified): makes adding it O(1).
    std::atomic<uint32_t> batch_hint{0};
 
@@ -121,6 +126,7 @@ protected:
    std::atomic<bool> map_pending_{false};
    std::atomic<uint64_t> last_use_{0};
    std::atomic<uint32_t> refs_{1};
+   std::atomic<bool> external_{false};
 
    friend class BoRef;
    friend class Winsys;

@@ -52,8 +52,6 @@ private:
    // knows no count of them.
    std::array<GemHandle, 2> aliases_;
    uint32_t flink_name_ = 0;
-   // Others may use it.
-   std::atomic<bool> external_{false};
 };
 
 // What connect() found out.
