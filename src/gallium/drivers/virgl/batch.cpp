@@ -5,6 +5,8 @@
 
 #include "util/libsync.h"
 
+#include "gallium/winsys/virgl/common/wait_fd.hpp"
+
 #include "debug.hpp"
 #include "fence.hpp"
 #include "storage.hpp"
@@ -100,8 +102,8 @@ void Batch::add_in_fence(int fd)
    }
    // What cannot be merged, be it that it is no sync file at all, is waited for here, but not for ever.
    if (sync_accumulate("verglas", &in_fence_fd_, fd) < 0) {
-      constexpr int patience_ms = 2000;
-      sync_wait(fd, patience_ms);
+      constexpr uint64_t patience_ns = 2'000'000'000;
+      wait_fd(fd, patience_ns);
    }
    close(fd);
 }

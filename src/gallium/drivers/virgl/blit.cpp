@@ -93,6 +93,7 @@ void blit(pipe_context *pipe, const pipe_blit_info *info)
    Resource &dst = *Resource::from(info->dst.resource);
    Resource &src = *Resource::from(info->src.resource);
    fill_plane(ctx, src);
+   fill_plane(ctx, dst);
    emit_render_condition(ctx); // also when it ended: the host may still have the old one
    ctx.make_room(copy_room);
 
@@ -136,6 +137,7 @@ void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned d
    }
 
    fill_plane(ctx, src);
+   fill_plane(ctx, dst);
    emit_render_condition(ctx);
    ctx.make_room(copy_room);
    proto::ResourceCopyRegion packet;

@@ -316,6 +316,7 @@ void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
       proto::ShaderImage &image = now[i];
       image.format = format_to_host(view.format);
       image.access = view.access;
+      fill_plane(ctx, res);
       image.resource = use_resource(ctx, res);
       if (res.is_buffer()) {
          image.layer_offset = view.u.buf.offset;

@@ -5,9 +5,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "util/libsync.h"
 #include "util/os_file.h"
 #include "util/os_time.h"
+
+#include "gallium/winsys/virgl/common/wait_fd.hpp"
 
 #include "context.hpp"
 
@@ -66,14 +67,6 @@ void fence_reference(pipe_screen *, pipe_fence_handle **ptr, pipe_fence_handle *
          delete old;
    }
    *ptr = fence;
-}
-
-bool wait_fd(int fd, uint64_t timeout_ns)
-{
-   const int ms = timeout_ns == PIPE_TIMEOUT_INFINITE
-                     ? -1
-                     : int(std::min<uint64_t>(timeout_ns / 1000000 + (timeout_ns % 1000000 != 0), INT32_MAX));
-   return sync_wait(fd, ms) == 0;
 }
 
 bool fence_finish(pipe_screen *pscreen, pipe_context *pipe, pipe_fence_handle *handle,

@@ -342,6 +342,7 @@ void *texture_map(pipe_context *pipe, pipe_resource *resource, unsigned level, u
 {
    Context &ctx = Context::from(pipe);
    Resource &res = *Resource::from(resource);
+   fill_plane(ctx, res);
    Transfer *transfer = new_transfer(resource, level, usage, *box);
    transfer->storage = res.storage;
    const bool whole_box_written =
@@ -353,7 +354,7 @@ void *texture_map(pipe_context *pipe, pipe_resource *resource, unsigned level, u
       texels = map_for_writing(ctx, *transfer);
    } else if (usage & PIPE_MAP_DONTBLOCK) {
       texels = nullptr;
-   } else if (fill_plane(ctx, res); needs_proxy(ctx.screen, *resource)) {
+   } else if (needs_proxy(ctx.screen, *resource)) {
       texels = map_proxy(pipe, *transfer);
    } else if (std::byte *memory = res.storage->memory();
               memory && (read_back(ctx, res, level, *box) || ctx.screen.ws->lost())) {
@@ -403,6 +404,7 @@ void texture_subdata(pipe_context *pipe, pipe_resource *resource, unsigned level
    const pipe_format format = resource->format;
    const auto *from = static_cast<const std::byte *>(data);
    const TightLayout l = tight_layout(format, *box);
+   fill_plane(ctx, res);
 
    // A few texels are cheaper inside the stream than in memory of their own.
    constexpr uint64_t inline_bytes = 512;

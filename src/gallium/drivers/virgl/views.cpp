@@ -178,6 +178,7 @@ proto::ObjectHandle use_surface(Context &ctx, Surface *surface)
       return proto::ObjectHandle::none;
    const pipe_surface &s = surface->base;
    Resource &res = *Resource::from(s.texture);
+   fill_plane(ctx, res);
    ctx.batch.reference(res.bo());
    mark_host_written(res);
    if (surface->object.encoded)
