@@ -105,9 +105,8 @@ Holdings Holdings::max(const Holdings &other) const
            std::max(handles, other.handles)};
 }
 
-bool Holdings::fits(const Holdings &limit) const
+bool Holdings::fits(const Holdings &limit, int spare) const
 {
-   constexpr int spare = 3;
    return fds <= limit.fds + spare && mappings <= limit.mappings + spare &&
           handles <= limit.handles + spare;
 }

@@ -67,15 +67,15 @@ struct Holdings {
    int handles = 0; // GEM handles of a file description
    std::string text() const;
    Holdings max(const Holdings &other) const;
-   bool fits(const Holdings &limit) const; // nearly: a pool may be used a little more
+   bool fits(const Holdings &limit, int spare) const;
 };
 Holdings holdings(int drm_fd);
 
 // Drivers let go of some things late, when they next look at what the device has done; so a few
 // more may be held at one time than at another, but no more with each stretch of the same work.
 // WORK(i) does one of three stretches. "" when the third leaves no more than there was after the
-// first two.
-template <typename Work> std::string piles_up(int drm_fd, Work work)
+// first two, or only so few more as may wait at any time.
+template <typename Work> std::string piles_up(int drm_fd, Work work, int spare = 3)
 {
    Holdings most, last;
    for (int i = 0; i < 3; i++) {
@@ -84,7 +84,7 @@ template <typename Work> std::string piles_up(int drm_fd, Work work)
       if (i < 2)
          most = most.max(last);
    }
-   return last.fits(most) ? "" : most.text() + " at first, " + last.text() + " later";
+   return last.fits(most, spare) ? "" : most.text() + " at first, " + last.text() + " later";
 }
 
 // The host's number of the resource behind a GEM handle; 0 when the handle is closed.

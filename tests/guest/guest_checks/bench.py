@@ -4,10 +4,12 @@
 import contextlib
 import os
 import re
+import subprocess
 import time
 
 import verglas_host
 from guest.errors import GuestError
+from verglas_host import HostError
 
 # What QEMU's renderer says when a command of the guest's was no good, and what the kernel says when
 # the device refused one, or worse.
@@ -54,6 +56,9 @@ class Bench:
         except GuestError as error:
             self.report.failed(f'guest: {name}', str(error))
             self.machine.run(['true'], timeout=30)  # raises when the guest is gone
+        except (OSError, ValueError, LookupError, subprocess.SubprocessError, HostError) as error:
+            # Something of this machine's, or a log that is not as expected.
+            self.report.failed(f'guest: {name}', f'{type(error).__name__}: {error}')
         self.complaints(name)
         self.times.append((name, time.monotonic() - began))
         self.report.say(f'guest: {name}: {self.times[-1][1]:.1f} s')
@@ -117,7 +122,9 @@ class Bench:
 
     def check_mapped(self, program):
         """Is it the driver under test that a running program has loaded, and no other one?"""
-        maps = self.run(['sh', '-c', f'cat /proc/$(pgrep -o {program})/maps'], f'maps of {program}')
+        # The kernel keeps 15 characters of a program's name.
+        maps = self.run(['sh', '-c', f'cat /proc/$(pgrep -o {program[:15]})/maps'],
+                        f'maps of {program}')
         mapped = {line.split()[-1] for line in maps.out.splitlines() if line.endswith('_dri.so')}
         folder = verglas_host.stock_folder() if self.stock else '/run/verglas/dri'
         self.check(mapped == {f'{folder}/virtio_gpu_dri.so'}, f'{program} has the driver mapped',

@@ -47,7 +47,7 @@ class Gears:
     def __init__(self, bench, label, env):
         self.bench = bench
         self.label = label
-        self._name = 'steady-' + (label.split()[0] or 'stock')
+        self._name = 'steady-' + (label.split() or ['stock'])[0]
         machine = bench.machine
         self._run_mark = machine.mark()
         environment = dict(ioctls.environment(machine.share, self._name, base={}), **env)
