@@ -419,27 +419,27 @@ void Program::two_windows()
 // buffer had when its turn was before; also while another context gives textures new contents.
 void Program::front_reads(bool uploads)
 {
-   constexpr unsigned frames = 240, texture_size = 256;
+   constexpr unsigned frames = 300, texture_size = 512, texture_count = 5;
    const Window window(display_, config_, 50, 50);
    const Window hidden(display_, config_, 16, 16);
    const GLXContext other = glXCreateNewContext(display_, config_, GLX_RGBA_TYPE, context_, True);
    use(window);
-   GLuint textures[3];
-   glGenTextures(3, textures);
+   GLuint textures[texture_count];
+   glGenTextures(texture_count, textures);
    glFinish();
    std::atomic<unsigned> drawn = 0, loaded = 0;
    std::atomic<bool> stop = false;
-   // Texture i % 3 is rewritten for frame i, never before frame i - 2 is through.
+   // A texture is rewritten for frame i when the frame that showed it before is through.
    std::thread loader([&] {
       if (!uploads)
          return;
       glXMakeContextCurrent(display_, hidden.drawable(), hidden.drawable(), other);
       std::vector<uint32_t> texels(texture_size * texture_size);
       for (unsigned i = 0; i < frames; i++) {
-         while (i >= drawn + 2 && !stop)
+         while (i >= drawn + texture_count - 1 && !stop)
             std::this_thread::yield();
          std::fill(texels.begin(), texels.end(), 0xff000000u | quarter(800 + i, 0));
-         glBindTexture(GL_TEXTURE_2D, textures[i % 3]);
+         glBindTexture(GL_TEXTURE_2D, textures[i % texture_count]);
          glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, GL_NEAREST);
          glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAG_FILTER, GL_NEAREST);
          glTexImage2D(GL_TEXTURE_2D, 0, GL_RGBA, texture_size, texture_size, 0, GL_RGBA,
@@ -450,36 +450,52 @@ void Program::front_reads(bool uploads)
       glXMakeContextCurrent(display_, None, None, nullptr);
    });
    std::string wrong;
+   const auto colour_of = [&](unsigned frame) {
+      const unsigned c = quarter(800 + frame, 0);
+      return uploads ? (c & 255) << 16 | (c & 0xff00) | c >> 16 : c; // its bytes are R, G, B
+   };
+   const auto read_pixel = [] {
+      uint8_t pixels[50 * 50 * 4] = {};
+      glReadPixels(0, 0, 50, 50, GL_RGBA, GL_UNSIGNED_BYTE, pixels);
+      return static_cast<unsigned>(pixels[0] << 16 | pixels[1] << 8 | pixels[2]);
+   };
    glReadBuffer(GL_FRONT);
    for (unsigned i = 0; i < frames && wrong.empty(); i++) {
-      unsigned wanted = quarter(800 + i, 0);
+      const unsigned wanted = colour_of(i);
       if (uploads) {
          while (loaded <= i)
             std::this_thread::yield();
          glViewport(0, 0, 50, 50);
          glEnable(GL_TEXTURE_2D);
-         glBindTexture(GL_TEXTURE_2D, textures[i % 3]);
+         glBindTexture(GL_TEXTURE_2D, textures[i % texture_count]);
          textured_quad();
          glDisable(GL_TEXTURE_2D);
-         wanted = (wanted & 255) << 16 | (wanted & 0xff00) | wanted >> 16; // bytes were R, G, B
       } else {
          fill(0, 0, 50, 50, wanted);
       }
       swap(window);
-      uint8_t pixel[50 * 50 * 4] = {};
-      glReadPixels(0, 0, 50, 50, GL_RGBA, GL_UNSIGNED_BYTE, pixel);
-      const unsigned got = static_cast<unsigned>(pixel[0] << 16 | pixel[1] << 8 | pixel[2]);
-      drawn = i + 1;
+      const unsigned got = read_pixel();
       if (got != wanted) {
-         wrong = "frame " + std::to_string(i) + " is another picture";
-         for (unsigned k = 0; k < i; k++) {
-            unsigned older = quarter(800 + k, 0);
-            if (uploads)
-               older = (older & 255) << 16 | (older & 0xff00) | older >> 16;
-            if (older == got)
-               wrong = "frame " + std::to_string(i) + " is read as frame " + std::to_string(k);
+         // Is it the reading that came too early, or is the picture wrong?
+         const unsigned again = read_pixel();
+         if (uploads) {
+            glEnable(GL_TEXTURE_2D);
+            textured_quad();
+            glDisable(GL_TEXTURE_2D);
          }
+         glReadBuffer(GL_BACK);
+         const unsigned drawn_again = uploads ? read_pixel() : got;
+         glReadBuffer(GL_FRONT);
+         const auto frame_of = [&](unsigned shown) {
+            for (unsigned k = 0; k < frames; k++)
+               if (shown == colour_of(k))
+                  return std::to_string(k);
+            return std::string("none");
+         };
+         wrong = "frame " + std::to_string(i) + " is read as " + frame_of(got) + ", then as " +
+                 frame_of(again) + ", drawn again as " + frame_of(drawn_again);
       }
+      drawn = i + 1;
    }
    stop = true;
    loader.join();
@@ -487,7 +503,7 @@ void Program::front_reads(bool uploads)
    check(wrong.empty(), uploads ? "front buffer read, textures changed by another thread"
                                 : "front buffer read in each frame",
          "%s", wrong.c_str());
-   glDeleteTextures(3, textures);
+   glDeleteTextures(texture_count, textures);
    use(window);
    glXDestroyContext(display_, other);
 }
