@@ -105,7 +105,7 @@ def bad_tests(changes):
 
 def text(changes, records, title, limit=None):
     """The comparison as text; LIMIT is how many tests of a kind are named at most."""
-    lines = [title]
+    lines = [title, '']
     for kind, (tests, rows) in counts(changes).items():
         lines.append(f'{KINDS[kind] + ":":30} {rows:6}'
                      + (f'  in {tests} tests' if tests != rows else ''))

@@ -8,15 +8,20 @@ runs those one by one) run beside others.
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
 
 import verglas_host
+from piglit_runner.records import SERVER_MARK
 
 OUTPUT_LIMIT = 64 << 20  # bytes of a test's output, and of a server's log
 TAIL = 4096  # bytes that are kept of what a test said
 GRACE = 2.0  # seconds from SIGTERM to SIGKILL, for a test
+# What the server says of each client that comes and goes.
+USUAL = re.compile(r'client failed: VTEST_CLIENT_ERROR_INPUT_READ|GLSL feature level|gl_version '
+                   r'|vtest_client_dispatch_commands: client context created')
 LINGER = 5.0  # seconds that a renderer may outlive its client
 
 
@@ -222,9 +227,10 @@ class Slot:
         notes += self._look_at_host(run, rows)
         output = out[-TAIL:] + ('\n' if out and err else '') + err[-TAIL:]
         if self.want_server and self.host.server:
-            said = tail(self.host.server.log_path, self._log_start, TAIL // 2).strip()
+            said = tail(self.host.server.log_path, self._log_start, TAIL // 2).splitlines()
+            said = '\n'.join(line for line in said if line.strip() and not USUAL.match(line))
             if said:
-                output += '\n--- virgl_test_server:\n' + said
+                output += f'\n{SERVER_MARK}\n{said}'
         return {'rows': rows, 'seconds': seconds, 'note': '; '.join(notes), 'output': output}
 
     def _look_at_host(self, run, rows):

@@ -17,6 +17,7 @@ from verglas_host import ROOT, HostError
 
 STATUSES = ('pass', 'warn', 'dmesg-warn', 'fail', 'dmesg-fail', 'timeout', 'crash', 'incomplete',
             'skip', 'notrun')
+SERVER_MARK = '--- virgl_test_server:'  # before its part of a test's output
 COLUMNS = ('pass', 'fail', 'crash', 'timeout', 'warn', 'skip', 'notrun')
 BASELINES = os.path.join(ROOT, 'tests', 'piglit')
 SUFFIXES = ('.tsv', '.tsv.xz', '.tsv.gz')
@@ -40,8 +41,9 @@ class Record:
 
     def reason(self):
         """One line on why it did not pass."""
-        said = [line.strip() for line in self.output.splitlines()
-                if line.strip() and not line.startswith(('PIGLIT:', '---'))]
+        own, _, _ = self.output.partition(SERVER_MARK)
+        said = [line.strip() for line in own.splitlines()
+                if line.strip() and not line.startswith('PIGLIT:')]
         return '; '.join(filter(None, (self.note, said[-1][:160] if said else '')))
 
     def to_json(self):

@@ -59,7 +59,7 @@ def repeat(runner, cases, changes, driver, times, progress=None):
 def text(verdicts):
     if not verdicts:
         return ''
-    lines = [f'Run again, {verdicts[0].runs} times on both drivers (passes here, on stock):']
+    lines = ['', f'Run again, {verdicts[0].runs} times on both drivers (passes here, on stock):']
     for word, meaning in WORDS.items():
         some = [v for v in verdicts if v.word == word]
         if some:
