@@ -4,7 +4,8 @@
 
 usage: tests/run.py [--build FOLDER] [--driver NAME] [--record-stock] [SUITE...]
 
-Suites: unit, protocol, render, host, piglit-smoke, guest-tool, guest; all of them without a name.
+Suites: unit, protocol, render, host, piglit-smoke, piglit-tool, guest-tool, guest; all of
+them without a name.
 The last line is 'N passed, N failed, N skipped'. Long logs go to build/test-logs/.
 """
 
@@ -23,6 +24,7 @@ from guest_checks import suite as guest  # noqa: E402
 from harness.report import Config, Report, ROOT  # noqa: E402
 from host import suite as host  # noqa: E402
 from piglit import suite as piglit  # noqa: E402
+from piglit_tool import suite as piglit_tool  # noqa: E402
 from render import suite as render  # noqa: E402
 from tool import suite as guest_tool  # noqa: E402
 
@@ -32,6 +34,7 @@ SUITES = {
     'render': render.run,
     'host': host.run,
     'piglit-smoke': piglit.run,
+    'piglit-tool': piglit_tool.run,
     'guest-tool': guest_tool.run,
     'guest': guest.run,
 }

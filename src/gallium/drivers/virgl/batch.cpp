@@ -15,6 +15,9 @@ namespace virgl {
 
 namespace {
 
+// Bo::last_user of what more than one context has used: which of them is still at it, nobody knows.
+const char several_users = 0;
+
 // Room for this many entries before the table grows for the first time.
 constexpr size_t initial_buckets = 256;
 
@@ -119,8 +122,12 @@ uint64_t Batch::submit(int *out_fence_fd, bool carry)
 {
    if (observer_ && !observer_->look({begin_, size_t(cursor_ - begin_)}))
       ws_.declare_lost("the stream is not valid");
-   for (Bo *bo : bos_)
-      bo->last_user.store(this, std::memory_order_relaxed);
+   for (Bo *bo : bos_) {
+      const void *user = bo->last_user.load(std::memory_order_relaxed);
+      if (user != this)
+         bo->last_user.store(user ? static_cast<const void *>(&several_users) : this,
+                             std::memory_order_relaxed);
+   }
    const uint64_t number =
       ws_.submit({begin_, size_t(cursor_ - begin_)}, bos_, in_fence_fd_, out_fence_fd,
                  !fences_.empty());

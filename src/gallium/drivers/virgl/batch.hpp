@@ -51,7 +51,7 @@ public:
       reference_slow(bo);
    }
    bool references(const Bo &bo) const;
-   // Whether another context or process may have used it last.
+   // Whether another context or process may be using it.
    bool used_elsewhere(const Bo &bo) const
    {
       const void *user = bo.last_user.load(std::memory_order_relaxed);

@@ -101,8 +101,8 @@ public:
    // last_use says. Kept by the driver's batch.
    std::atomic<uint32_t> recording_batches{0};
 
-   // Whose batch last used it: only compared, kept by the driver's batch. And whether another process
-   // may be using it.
+   // Whose batch uses it, or that several do: only compared, kept by the driver's batch. And whether
+   // another process may be using it.
    std::atomic<const void *> last_user{nullptr};
    bool external() const { return external_.load(std::memory_order_acquire); }
 
@@ -307,7 +307,11 @@ protected:
    {
       bo.last_use_.store(number, std::memory_order_release);
    }
-   static void revive(Bo &bo) { bo.refs_.store(1, std::memory_order_relaxed); }
+   static void revive(Bo &bo)
+   {
+      bo.last_user.store(nullptr, std::memory_order_relaxed);
+      bo.refs_.store(1, std::memory_order_relaxed);
+   }
    void note_complete(uint64_t number) { raise(completed_, number); }
    void note_executed(uint64_t number) { raise(executed_, number); }
 
