@@ -498,15 +498,7 @@ Outcome play(FenceKind kind, unsigned flags, const std::vector<Refusal> &refusal
       }
       for (size_t i = 0; i < num_calls; i++)
          o.calls[i] = gpu.calls(Call(i));
-      const uint64_t not_closed = gpu.refused(Call::gem_close);
-      gpu.complete();
-      // A host that was never told of something may complain once the program goes on without.
-      for (const std::string &c : gpu.take_complaints())
-         ADD_FAILURE() << c;
-      Account a = gpu.account();
-      EXPECT_LE(a.leaked_handles, not_closed);
-      a.leaked_handles = 0;
-      EXPECT_EQ(a, Account{});
+      Gpu::expect_nothing_lost(gpu);
    }
    EXPECT_EQ(open_fds(), fds);
    o.said = err.take();

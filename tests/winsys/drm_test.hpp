@@ -75,6 +75,20 @@ struct Gpu {
          ADD_FAILURE() << c;
    }
 
+   // The same where calls were refused: a handle that the kernel does not close for good stays open
+   // until the end.
+   static void expect_nothing_lost(FakeVirtgpu &gpu)
+   {
+      const uint64_t not_closed = gpu.refused(Call::gem_close);
+      gpu.complete();
+      for (const std::string &c : gpu.take_complaints())
+         ADD_FAILURE() << c;
+      Account a = gpu.account();
+      EXPECT_LE(a.leaked_handles, not_closed);
+      a.leaked_handles = 0;
+      EXPECT_EQ(a, Account{});
+   }
+
    FakeVirtgpu gpu;
    std::unique_ptr<Winsys> ws;
 };

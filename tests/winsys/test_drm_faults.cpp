@@ -51,15 +51,7 @@ Result play(const std::vector<Refusal> &refusals, FenceKind kind, VirtgpuOptions
       r.lost = script.lost();
       r.well = script.all_well();
       script.end();
-      const uint64_t not_closed = gpu.refused(Call::gem_close);
-      gpu.complete();
-      for (const std::string &c : gpu.take_complaints())
-         ADD_FAILURE() << c;
-      Account a = gpu.account();
-      // A handle that the kernel does not close for good stays open until the end.
-      EXPECT_LE(a.leaked_handles, not_closed);
-      a.leaked_handles = 0;
-      EXPECT_EQ(a, Account{});
+      Gpu::expect_nothing_lost(gpu);
    }
    EXPECT_EQ(open_fds(), fds);
    EXPECT_LT(std::chrono::steady_clock::now() - before, 15s);

@@ -71,6 +71,10 @@ void Batch::reference_slow(Bo &bo)
    table_[i] = uint32_t(bos_.size()) + 1;
    bo.batch_hint.store(uint32_t(bos_.size()), std::memory_order_relaxed);
    bo.recording_batches.fetch_add(1, std::memory_order_acq_rel);
+   const void *user = bo.last_user.load(std::memory_order_relaxed);
+   if (user != this)
+      bo.last_user.store(user ? static_cast<const void *>(&several_users) : this,
+                         std::memory_order_relaxed);
    bos_.push_back(&bo);
    refs_.push_back(BoRef::share(bo));
    if (bos_.size() * 2 > table_.size())
@@ -122,12 +126,6 @@ uint64_t Batch::submit(int *out_fence_fd, bool carry)
 {
    if (observer_ && !observer_->look({begin_, size_t(cursor_ - begin_)}))
       ws_.declare_lost("the stream is not valid");
-   for (Bo *bo : bos_) {
-      const void *user = bo->last_user.load(std::memory_order_relaxed);
-      if (user != this)
-         bo->last_user.store(user ? static_cast<const void *>(&several_users) : this,
-                             std::memory_order_relaxed);
-   }
    const uint64_t number =
       ws_.submit({begin_, size_t(cursor_ - begin_)}, bos_, in_fence_fd_, out_fence_fd,
                  !fences_.empty());

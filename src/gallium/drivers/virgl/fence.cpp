@@ -38,9 +38,7 @@ bool Fence::wait_submitted(uint64_t timeout_ns)
       return true;
    std::unique_lock hold(lock);
    const auto done = [this] { return submitted_.load(std::memory_order_acquire); };
-   // A duration beyond a day overflows some clocks; nobody means it literally.
-   constexpr uint64_t day_ns = 86400ull * 1000000000ull;
-   if (timeout_ns > day_ns) {
+   if (timeout_ns > for_ever_ns) {
       changed_.wait(hold, done);
       return true;
    }

@@ -113,13 +113,13 @@ bool texture_fits_host(const Screen &screen, const pipe_resource &t)
       largest = edge(l.texture_cube_levels);
    return t.width0 >= 1 && t.width0 <= largest && t.height0 >= 1 && t.height0 <= largest &&
           t.depth0 >= 1 && t.depth0 <= depth && t.array_size <= std::max(l.texture_array_layers, 6u) &&
-          t.last_level < TextureLayout{}.stride.size();
+          t.last_level < TextureLayout::max_levels;
 }
 
 TextureLayout texture_layout(const pipe_resource &t)
 {
    TextureLayout layout;
-   for (unsigned level = 0; level <= t.last_level && level < layout.stride.size(); level++) {
+   for (unsigned level = 0; level <= t.last_level && level < TextureLayout::max_levels; level++) {
       const uint64_t stride = util_format_get_stride(t.format, u_minify(t.width0, level));
       const uint64_t rows = util_format_get_nblocksy(t.format, u_minify(t.height0, level));
       layout.level_offset[level] = uint32_t(layout.total);

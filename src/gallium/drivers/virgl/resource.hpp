@@ -26,9 +26,10 @@ constexpr unsigned resource_flag_stream = PIPE_RESOURCE_FLAG_DRV_PRIV << 1;
 // Where each level of a texture lies in guest memory: bytes, levels one after the other, layers
 // inside a level, rows without padding. The host assumes this layout for TRANSFER3D with strides 0.
 struct TextureLayout {
-   std::array<uint32_t, 16> level_offset{};
-   std::array<uint32_t, 16> stride{};
-   std::array<uint32_t, 16> layer_stride{};
+   static constexpr unsigned max_levels = 16;
+   std::array<uint32_t, max_levels> level_offset{};
+   std::array<uint32_t, max_levels> stride{};
+   std::array<uint32_t, max_levels> layer_stride{};
    uint64_t total = 0;
 };
 

@@ -204,7 +204,7 @@ bool resource_get_param(pipe_screen *pscreen, pipe_context *, pipe_resource *res
       return true;
    }
    Resource *res = plane_of(resource, plane);
-   if (!res || res->is_buffer() || level >= res->layout.stride.size())
+   if (!res || res->is_buffer() || level >= TextureLayout::max_levels)
       return false;
 
    SharedHandle handle;
@@ -257,11 +257,11 @@ pipe_resource *resource_create_with_modifiers(pipe_screen *pscreen, const pipe_r
    return resource;
 }
 
-// Pictures of more planes are made of textures of their own, one per plane.
-bool shareable(pipe_screen *pscreen, pipe_format format)
+// Pictures of more planes are made of textures of their own, one per plane, and only sampled together.
+bool only_external(pipe_screen *pscreen, pipe_format format)
 {
-   return format_supported(Screen::from(pscreen), format, PIPE_TEXTURE_2D, 0, 0,
-                           PIPE_BIND_SAMPLER_VIEW);
+   return util_format_is_yuv(format) || !format_supported(Screen::from(pscreen), format, PIPE_TEXTURE_2D,
+                                                          0, 0, PIPE_BIND_SAMPLER_VIEW);
 }
 
 void query_dmabuf_modifiers(pipe_screen *pscreen, pipe_format format, int max, uint64_t *modifiers,
@@ -272,7 +272,7 @@ void query_dmabuf_modifiers(pipe_screen *pscreen, pipe_format format, int max, u
       return;
    modifiers[0] = DRM_FORMAT_MOD_LINEAR;
    if (external_only)
-      external_only[0] = util_format_is_yuv(format) || !shareable(pscreen, format);
+      external_only[0] = only_external(pscreen, format);
 }
 
 bool is_dmabuf_modifier_supported(pipe_screen *pscreen, uint64_t modifier, pipe_format format,
@@ -281,7 +281,7 @@ bool is_dmabuf_modifier_supported(pipe_screen *pscreen, uint64_t modifier, pipe_
    if (modifier != DRM_FORMAT_MOD_LINEAR)
       return false;
    if (external_only)
-      *external_only = util_format_is_yuv(format) || !shareable(pscreen, format);
+      *external_only = only_external(pscreen, format);
    return true;
 }
 

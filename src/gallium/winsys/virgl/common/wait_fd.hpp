@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Waiting for descriptors such as sync files, which can be read when what they stand for is over.
+// Time-outs, and waiting for descriptors such as sync files, which can be read when what they stand
+// for is over.
 #pragma once
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdint>
 
@@ -11,27 +11,41 @@
 
 namespace virgl {
 
-// Whether `fd` (borrowed) can be read, or is closed at its other end, before `timeout_ns` nanoseconds
-// have passed; UINT64_MAX: for ever. Signals make no difference. What is no descriptor counts as over.
-inline bool wait_fd(int fd, uint64_t timeout_ns)
+// Anything beyond a day is for ever; adding it to now must not overflow.
+inline constexpr uint64_t for_ever_ns = 86'400'000'000'000u;
+
+// time_point::max(): never.
+inline std::chrono::steady_clock::time_point deadline_after(uint64_t timeout_ns)
 {
    using Clock = std::chrono::steady_clock;
-   // Anything beyond a day is for ever; adding it to now must not overflow.
-   constexpr uint64_t day_ns = 86'400'000'000'000u;
-   const bool for_ever = timeout_ns > day_ns;
-   const auto deadline = Clock::now() + std::chrono::nanoseconds(for_ever ? 0 : timeout_ns);
+   return timeout_ns > for_ever_ns ? Clock::time_point::max()
+                                   : Clock::now() + std::chrono::nanoseconds(timeout_ns);
+}
+
+// One look that lasts `time` at most, less when interrupted: 1 `fd` (borrowed) can be read or is closed
+// at its other end, 0 not yet, -1 it is no descriptor.
+inline int poll_fd(int fd, std::chrono::nanoseconds time)
+{
+   pollfd p{.fd = fd, .events = POLLIN, .revents = 0};
+   const timespec limit{.tv_sec = time_t(time.count() / 1'000'000'000),
+                        .tv_nsec = long(time.count() % 1'000'000'000)};
+   const int r = ppoll(&p, 1, &limit, nullptr);
+   if (r > 0)
+      return p.revents & POLLNVAL ? -1 : 1;
+   return 0;
+}
+
+// Looks until the time is up. What is no descriptor counts as over.
+inline bool wait_fd(int fd, uint64_t timeout_ns)
+{
+   using std::chrono::nanoseconds;
+   const auto deadline = deadline_after(timeout_ns);
    for (;;) {
-      pollfd p{.fd = fd, .events = POLLIN, .revents = 0};
-      timespec limit{};
-      if (!for_ever) {
-         const auto left = std::max<int64_t>(
-            std::chrono::nanoseconds(deadline - Clock::now()).count(), 0);
-         limit = {.tv_sec = time_t(left / 1'000'000'000), .tv_nsec = long(left % 1'000'000'000)};
-      }
-      const int r = ppoll(&p, 1, for_ever ? nullptr : &limit, nullptr);
-      if (r > 0)
+      const nanoseconds left = deadline - std::chrono::steady_clock::now();
+      const nanoseconds one_look = std::clamp(left, nanoseconds{0}, nanoseconds(for_ever_ns));
+      if (poll_fd(fd, one_look) != 0)
          return true;
-      if (r == 0 || (errno != EINTR && errno != EAGAIN))
+      if (left <= nanoseconds{0})
          return false;
    }
 }

@@ -7,10 +7,10 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <poll.h>
 #include <thread>
 
 #include "gallium/winsys/virgl/common/stall_timer.hpp"
+#include "gallium/winsys/virgl/common/wait_fd.hpp"
 #include "protocol/packets.hpp"
 
 namespace virgl::drm {
@@ -32,24 +32,6 @@ constexpr milliseconds slice{100};
 
 // The kernel ends a wait for a resource after 15 seconds.
 constexpr uint64_t kernel_wait_ns = 15'000'000'000;
-
-Clock::time_point deadline_after(uint64_t timeout_ns)
-{
-   return timeout_ns > for_ever_ns ? Clock::time_point::max()
-                                   : Clock::now() + nanoseconds(timeout_ns);
-}
-
-// Whether `fd` can be read before the time is up: 1 yes, 0 no, -1 it is no descriptor.
-int poll_fd(int fd, nanoseconds time)
-{
-   pollfd p{.fd = fd, .events = POLLIN};
-   const timespec limit{.tv_sec = time_t(time.count() / 1'000'000'000),
-                        .tv_nsec = long(time.count() % 1'000'000'000)};
-   const int r = ppoll(&p, 1, &limit, nullptr);
-   if (r > 0)
-      return p.revents & POLLNVAL ? -1 : 1;
-   return 0; // also when interrupted: callers look at the clock
-}
 
 } // namespace
 
@@ -399,7 +381,7 @@ bool DrmWinsys::wait_idle(Bo &any, uint64_t timeout_ns)
    auto &bo = static_cast<DrmBo &>(any);
    const uint64_t number = bo.last_use();
    // What others use as well, only the kernel knows about.
-   if (lost() || (known_complete(number) && !bo.external_.load(std::memory_order_acquire)))
+   if (lost() || (known_complete(number) && !bo.external()))
       return true;
    if (!wait_gem(bo.gem_.get(), timeout_ns))
       return lost();
@@ -423,7 +405,7 @@ bool DrmWinsys::poll_host()
 bool DrmWinsys::is_busy(const Bo &any) const
 {
    auto &bo = static_cast<const DrmBo &>(any);
-   return bo.external_.load(std::memory_order_acquire) ||
+   return bo.external() ||
           bo.recording_batches.load(std::memory_order_acquire) != 0 ||
           !known_complete(bo.last_use());
 }

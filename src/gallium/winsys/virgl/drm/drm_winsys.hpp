@@ -24,9 +24,6 @@
 
 namespace virgl::drm {
 
-// Anything beyond a day is for ever; adding it to now must not overflow.
-inline constexpr uint64_t for_ever_ns = 86'400'000'000'000u;
-
 class DrmBo final : public Bo, public BoCache::Entry {
 public:
    DrmBo(Winsys &ws, uint32_t resource, GemHandle gem, const ResourceDesc &desc)

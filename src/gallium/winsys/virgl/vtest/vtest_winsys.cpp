@@ -3,6 +3,8 @@
 // vtest_renderer.c.
 #include "gallium/winsys/virgl/vtest/vtest_winsys.hpp"
 
+#include "gallium/winsys/virgl/common/wait_fd.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
@@ -20,14 +22,6 @@ constexpr size_t max_stream_dwords = (1u << 29) - 1;
 // Once in so many submissions the host is asked how far it is even though nobody waits, so that
 // is_busy() does not go stale in programs that never present.
 constexpr uint32_t submissions_per_question = 8;
-
-Clock::time_point deadline_after(uint64_t timeout_ns)
-{
-   // Anything beyond a day is for ever; adding it to now must not overflow.
-   if (timeout_ns > 86'400'000'000'000u)
-      return Clock::time_point::max();
-   return Clock::now() + std::chrono::nanoseconds(timeout_ns);
-}
 
 // Guest memory of these receives query results, which the host writes when its GPU has them
 // (vrend_check_queries runs when a fence retires), not when it executes the command.
