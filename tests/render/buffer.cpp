@@ -286,7 +286,66 @@ void written_then_mapped(Test &t)
    t.show(texture);
 }
 
+// A buffer that fragment shaders read, written anew between draws: each shows what it held then. The picture is
+// large, so that shaders still run when the next write comes.
+void written_between_reads(Test &t)
+{
+   static constexpr struct {
+      const char *extension, *declaration, *value;
+      GLenum target;
+   } ways[] = {
+      {"GL_ARB_shader_storage_buffer_object", "buffer Block { uint n[]; };", "n[0]",
+       GL_SHADER_STORAGE_BUFFER},
+      {"GL_ARB_shader_atomic_counters", "layout(binding = 0) uniform atomic_uint n;",
+       "atomicCounter(n)", GL_ATOMIC_COUNTER_BUFFER},
+      {"GL_ARB_shader_image_load_store", "layout(r32ui) readonly uniform uimageBuffer n;",
+       "imageLoad(n, 0).x", GL_TEXTURE_BUFFER},
+      {"GL_ARB_texture_buffer_object", "uniform usamplerBuffer n;", "texelFetch(n, 0).x",
+       GL_TEXTURE_BUFFER},
+   };
+   const GLuint wide = t.texture(GL_TEXTURE_2D);
+   glTexStorage2D(GL_TEXTURE_2D, 1, GL_RGBA8, 1024, 1024);
+   t.framebuffer(wide);
+   glViewport(0, 0, 1024, 1024);
+   t.clear({0, 0, 0});
+   for (int i = 0; i < 4; i++) {
+      const auto &way = ways[i];
+      if (!t.need(way.extension))
+         return;
+      const std::string program =
+         (i < 3 ? "#extension " + std::string(way.extension) + " : require\n"
+                  "#extension GL_ARB_shading_language_420pack : require\n" : std::string()) +
+         "out vec4 result;\n" + way.declaration + "\nvoid main() { uint v = " + way.value +
+         "; result = vec4(v & 3u, v >> 2u & 3u, v >> 4u, 3u) / 3.0; }";
+      glUseProgram(t.program("in vec3 position; void main() { gl_Position = vec4(position, 1.0); }",
+                             program));
+      const GLuint buffer = t.buffer(way.target, 64, nullptr, GL_DYNAMIC_DRAW);
+      if (way.target == GL_TEXTURE_BUFFER) {
+         GLuint texture; // Test's have parameters, which these lack
+         glGenTextures(1, &texture);
+         glBindTexture(GL_TEXTURE_BUFFER, texture);
+         glTexBuffer(GL_TEXTURE_BUFFER, GL_R32UI, buffer);
+         if (i == 2)
+            glBindImageTexture(0, texture, 0, GL_FALSE, 0, GL_READ_ONLY, GL_R32UI);
+      } else {
+         glBindBufferBase(way.target, 0, buffer);
+      }
+      for (uint32_t n = 0; n < 16; n++) {
+         const uint32_t value = 63 - n - 16 * uint32_t(i);
+         if (n & 1)
+            glBufferSubData(way.target, 0, 4, &value);
+         else
+            glBufferData(way.target, 4, &value, GL_DYNAMIC_DRAW); // the whole
+         const float x = -1.0f + 0.125f * float(n), y = -1.0f + 0.5f * float(i);
+         t.rect(x, y, x + 0.125f, y + 0.5f);
+      }
+   }
+   t.bind_canvas();
+   t.show(wide);
+}
+
 constexpr Scene table[] = {
+   {"buffer-written-between-reads", Api::core, written_between_reads},
    {"buffer-touching-pieces", Api::core, touching_pieces},
    {"buffer-written-then-mapped", Api::core, written_then_mapped},
    {"buffer-sub-data", Api::core, sub_data},   {"buffer-map-flags", Api::core, map_flags},

@@ -37,6 +37,21 @@ proto::Box range_box(uint32_t offset, uint32_t size)
    return {int32_t(offset), 0, 0, int32_t(size), 1, 1};
 }
 
+// GL keeps a write behind the draws before it that read or wrote the buffer in their shaders. llvmpipe does so
+// only for buffers that were made for that purpose (llvmpipe_is_resource_referenced looks at the bind
+// flags first), and the host makes storage buffers and those for counters as GL_ARRAY_BUFFERs
+// (vrend_resource_alloc_buffer): it would write under fragment shaders that still run. A barrier it heeds.
+void wait_for_shaders(Context &ctx, const Storage &storage)
+{
+   if (!ctx.shaders_ran || !storage.shaders_used.load(std::memory_order_relaxed) ||
+       !ctx.screen.has(proto::cap::memory_barrier))
+      return;
+   ctx.emit(proto::MemoryBarrier{.flags = proto::barrier::shader_buffer | proto::barrier::image |
+                                          proto::barrier::texture |
+                                          proto::barrier::update_buffer});
+   ctx.shaders_ran = false;
+}
+
 void emit_copy(Context &ctx, Bo &dst, uint32_t offset, uint32_t size, Bo &src, uint32_t src_offset)
 {
    auto &last = ctx.last_upload;
@@ -114,6 +129,7 @@ void upload_storage(Context &ctx, const std::shared_ptr<Storage> &storage, uint3
    const std::byte *memory = bo.map();
    if (!memory || size == 0)
       return;
+   wait_for_shaders(ctx, *storage);
    if (!ctx.screen.copies_from_staging()) {
       upload_inline(ctx, bo, offset, memory + offset, size);
    } else if (append_only) {
@@ -276,8 +292,10 @@ void buffer_subdata(pipe_context *pipe, pipe_resource *resource, unsigned usage,
    else
       mark_host_written(res, offset, size);
    util_range_add(resource, &res.base.valid_buffer_range, offset, offset + size);
-   if (storage.bo)
-      upload_bytes(ctx, *storage.bo, offset, static_cast<const std::byte *>(data), size);
+   if (!storage.bo)
+      return;
+   wait_for_shaders(ctx, storage);
+   upload_bytes(ctx, *storage.bo, offset, static_cast<const std::byte *>(data), size);
 }
 
 void replace_buffer_storage(pipe_context *pipe, pipe_resource *dst_res, pipe_resource *src_res,
@@ -360,6 +378,12 @@ bool is_resource_busy(pipe_screen *pscreen, pipe_resource *resource, unsigned)
 {
    const Screen &screen = Screen::from(pscreen);
    const Storage &storage = *Resource::from(resource)->storage;
+   // threaded_context knows by itself of draws in its queue that use the buffer, except by bindings of
+   // atomic counters. What it writes between two of them must not become the contents of the first,
+   // which is still to be fetched from this memory.
+   if (screen.atomics_bound.load(std::memory_order_relaxed) &&
+       storage.unsent_writes.load(std::memory_order_acquire) != 0)
+      return true;
    return storage.host_newer.load(std::memory_order_acquire) || storage.memory_busy(*screen.ws);
 }
 
@@ -418,6 +442,7 @@ void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resou
       mark_host_written(dst, offset, size);
    if (!to.bo)
       return;
+   wait_for_shaders(ctx, to);
    if (ctx.screen.copies_from_staging() && src.storage->bo)
       emit_copy(ctx, *to.bo, offset, size, *src.storage->bo, src_offset);
    else

@@ -216,6 +216,8 @@ void set_hw_atomic_buffers_threaded(pipe_context *wrapped, unsigned start, unsig
    if (!any && !ctx.app_bound_atomics)
       return;
    ctx.app_bound_atomics = any;
+   if (any)
+      ctx.screen.atomics_bound.store(true, std::memory_order_relaxed);
 
    auto queued = std::make_unique<QueuedAtomics>();
    queued->pipe = driver;

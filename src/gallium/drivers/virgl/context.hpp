@@ -260,6 +260,8 @@ struct Context {
    int sent_logicop = -1;
    // See restore_texture_units() in emit.cpp.
    bool texture_units_disturbed = true;
+   // Since the last barrier of wait_for_shaders, shaders may have used what is bound to them.
+   bool shaders_ran = false;
    uint32_t sampled_slots = 0; // by all graphics shaders bound
 
    // Handles of objects whose owner is gone, to be destroyed on the host by the driver's thread.

@@ -147,6 +147,7 @@ void emit_atomics(Context &ctx)
       now[i].offset = b.buffer_offset;
       now[i].length = b.buffer_size;
       now[i].resource = use_buffer(ctx, res);
+      res.storage->shaders_used.store(true, std::memory_order_relaxed);
       mark_buffer_written(res, b.buffer_offset, b.buffer_size);
    }
    ctx.emit(proto::SetAtomicBuffers{.start_slot = 0, .buffers = std::span(now.data(), ctx.num_atomics)});
@@ -293,6 +294,7 @@ void emit_shader_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
       now[i].offset = b.buffer_offset;
       now[i].length = b.buffer_size;
       now[i].resource = use_buffer(ctx, res);
+      res.storage->shaders_used.store(true, std::memory_order_relaxed);
       if (s.buffers_writable & (1u << i))
          mark_buffer_written(res, b.buffer_offset, b.buffer_size);
    }
@@ -319,6 +321,7 @@ void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
       fill_plane(ctx, res);
       image.resource = use_resource(ctx, res);
       if (res.is_buffer()) {
+         res.storage->shaders_used.store(true, std::memory_order_relaxed);
          image.layer_offset = view.u.buf.offset;
          image.level_size = view.u.buf.size;
          if (view.access & PIPE_IMAGE_ACCESS_WRITE)
@@ -394,9 +397,10 @@ void restore_texture_units(Context &ctx, std::span<const pipe_shader_type> stage
    }
 }
 
-// The same for what belongs to no stage.
+// The same for what belongs to no stage, after every draw and dispatch.
 void mark_context_writes(Context &ctx)
 {
+   ctx.shaders_ran = true;
    for (uint32_t i = 0; i < ctx.num_streamout; i++) {
       if (ctx.streamout[i])
          mark_host_written(*Resource::from(ctx.streamout[i]->base.buffer));

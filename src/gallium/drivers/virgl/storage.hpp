@@ -34,6 +34,9 @@ struct Storage {
    // a read-back must not overwrite.
    std::atomic<uint32_t> unsent_writes{0};
 
+   // Was bound to a shader as storage, image, atomic counters or texels. Never unset.
+   std::atomic<bool> shaders_used{false};
+
    void host_writes(uint32_t offset, uint32_t size)
    {
       uint32_t seen = host_first.load(std::memory_order_relaxed);

@@ -115,6 +115,7 @@ proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view)
    ctx.texture_units_disturbed = true;
    const uint32_t target = ctx.screen.has(proto::cap::texture_view) ? uint32_t(v.target) : 0;
    if (res.is_buffer()) {
+      res.storage->shaders_used.store(true, std::memory_order_relaxed);
       const uint32_t element = util_format_get_blocksize(v.format);
       const uint32_t first = v.u.buf.offset / element;
       ctx.emit(proto::CreateBufferSamplerView{
