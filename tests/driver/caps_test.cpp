@@ -162,3 +162,47 @@ TEST(Caps, OldHostsHadThingsWithoutSayingSo)
    EXPECT_EQ(screen->base.get_param(&screen->base, PIPE_CAP_MIXED_COLORBUFFER_FORMATS), 1);
    EXPECT_EQ(screen->base.get_param(&screen->base, PIPE_CAP_GLSL_FEATURE_LEVEL_COMPATIBILITY), 140);
 }
+
+TEST(Caps, ShaderExtensionsFollowTheHostsLanguage)
+{
+   proto::Caps c = able_caps();
+   const auto ask = [&](pipe_cap p) {
+      const auto screen = test_screen(c);
+      return screen->base.get_param(&screen->base, p);
+   };
+   for (pipe_cap p : {PIPE_CAP_INT64, PIPE_CAP_INT64_DIVMOD, PIPE_CAP_SHADER_GROUP_VOTE,
+                      PIPE_CAP_SHADER_BALLOT, PIPE_CAP_GL_SPIRV})
+      EXPECT_EQ(ask(p), 1) << p;
+   c.glsl_level = 150;
+   EXPECT_EQ(ask(PIPE_CAP_SHADER_GROUP_VOTE), 1);
+   for (pipe_cap p : {PIPE_CAP_INT64, PIPE_CAP_INT64_DIVMOD, PIPE_CAP_SHADER_BALLOT,
+                      PIPE_CAP_GL_SPIRV})
+      EXPECT_EQ(ask(p), 0) << p;
+   c.glsl_level = 120; // no integers
+   EXPECT_EQ(ask(PIPE_CAP_SHADER_GROUP_VOTE), 0);
+}
+
+TEST(Caps, AllBuffersAreFetchedWhereTheHostFetches)
+{
+   proto::Caps c = able_caps();
+   auto screen = test_screen(c);
+   EXPECT_EQ(screen->base.get_param(&screen->base, PIPE_CAP_FBFETCH), 8);
+   EXPECT_EQ(screen->base.get_param(&screen->base, PIPE_CAP_FBFETCH_COHERENT), 1);
+   c.capability_bits &= ~proto::cap::tgsi_fbfetch;
+   screen = test_screen(c);
+   EXPECT_EQ(screen->base.get_param(&screen->base, PIPE_CAP_FBFETCH), 0);
+   EXPECT_EQ(screen->base.get_param(&screen->base, PIPE_CAP_FBFETCH_COHERENT), 0);
+}
+
+TEST(Caps, CompilerOptionsLiveWithTheirScreen)
+{
+   const auto one = test_screen(able_caps()), two = test_screen(able_caps());
+   const auto options = [](Screen &s, pipe_shader_type stage) {
+      return s.base.get_compiler_options(&s.base, PIPE_SHADER_IR_NIR, stage);
+   };
+   EXPECT_NE(options(*one, PIPE_SHADER_VERTEX), nullptr);
+   EXPECT_EQ(options(*one, PIPE_SHADER_VERTEX), options(*one, PIPE_SHADER_COMPUTE));
+   EXPECT_NE(options(*one, PIPE_SHADER_VERTEX), options(*two, PIPE_SHADER_VERTEX));
+   EXPECT_EQ(one->base.get_compiler_options(&one->base, PIPE_SHADER_IR_TGSI, PIPE_SHADER_VERTEX),
+             nullptr);
+}

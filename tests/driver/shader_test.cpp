@@ -365,3 +365,106 @@ TEST_F(Translation, OfAComputeShaderTellsItsSharedMemory)
    // Of which parsers make one token more than the translator did.
    parse(text.text, text.num_tokens + 1);
 }
+
+namespace {
+
+// A compute shader that writes what its group answers into a buffer, to be built by `questions`.
+template <typename Questions>
+std::string group_text(const proto::Caps &caps, Questions questions)
+{
+   const auto screen = test_screen(caps);
+   const auto *options = static_cast<const nir_shader_compiler_options *>(
+      screen->base.get_compiler_options(&screen->base, PIPE_SHADER_IR_NIR, PIPE_SHADER_COMPUTE));
+   nir_builder b = nir_builder_init_simple_shader(MESA_SHADER_COMPUTE, options, "group");
+   b.shader->info.workgroup_size[0] = 4;
+   b.shader->info.workgroup_size[1] = b.shader->info.workgroup_size[2] = 1;
+   b.shader->info.num_ssbos = 1;
+   const auto load = [&](unsigned at) {
+      _nir_load_ssbo_indices indices{};
+      indices.align_mul = 4;
+      return _nir_build_load_ssbo(&b, 1, 32, nir_imm_int(&b, 0), nir_imm_int(&b, int(at)), indices);
+   };
+   _nir_store_ssbo_indices indices{};
+   indices.write_mask = 1;
+   indices.align_mul = 4;
+   nir_ssa_def *answer = questions(&b, load);
+   _nir_build_store_ssbo(&b, answer, nir_imm_int(&b, 0), nir_imm_int(&b, 64), indices);
+   nir_lower_int64(b.shader); // as the frontend does, by our options
+   pipe_compute_state state{};
+   state.ir_type = PIPE_SHADER_IR_NIR;
+   state.prog = b.shader;
+   ShaderText text;
+   EXPECT_TRUE(shader_translate(*screen, state, text));
+   return text.text;
+}
+
+proto::Caps without_votes()
+{
+   proto::Caps c = able_caps();
+   c.capability_bits_v2 &= ~proto::cap2::group_vote;
+   return c;
+}
+
+} // namespace
+
+TEST_F(Translation, OfVotesAsksTheHostOnlyIfItCanVote)
+{
+   const auto votes = [](nir_builder *b, auto load) {
+      nir_ssa_def *mine = nir_ilt(b, load(0), load(4));
+      return nir_iadd(b, nir_b2i32(b, nir_vote_any(b, 1, mine)),
+                      nir_iadd(b, nir_b2i32(b, nir_vote_all(b, 1, mine)),
+                               nir_b2i32(b, nir_vote_ieq(b, 1, mine))));
+   };
+   const std::string asks = group_text(able_caps(), votes);
+   EXPECT_HAS(asks, "VOTE_ANY");
+   EXPECT_HAS(asks, "VOTE_ALL");
+   EXPECT_HAS(asks, "VOTE_EQ");
+   const std::string knows = group_text(without_votes(), votes);
+   EXPECT_LACKS(knows, "VOTE");
+   EXPECT_HAS(knows, "ISLT"); // the invocation's own vote
+}
+
+TEST_F(Translation, OfBallotsHasGroupsOfOne)
+{
+   // The host's group for votes would not be that of ballots.
+   const std::string text = group_text(able_caps(), [](nir_builder *b, auto load) {
+      nir_ssa_def *mine = nir_ilt(b, load(0), load(4));
+      nir_ssa_def *ballot = nir_unpack_64_2x32_split_x(b, nir_ballot(b, 1, 64, mine));
+      nir_ssa_def *read = nir_read_invocation(b, load(8), load(12));
+      return nir_iadd(b, nir_iadd(b, ballot, read), nir_b2i32(b, nir_vote_any(b, 1, mine)));
+   });
+   EXPECT_LACKS(text, "VOTE");
+   EXPECT_LACKS(text, "BALLOT");
+   EXPECT_LACKS(text, "READ_INVOC");
+}
+
+TEST_F(Translation, OfAGroupsNumbersMakesThemConstant)
+{
+   const std::string text = group_text(able_caps(), [](nir_builder *b, auto) {
+      nir_ssa_def *sum = nir_iadd(b, nir_imul_imm(b, nir_load_subgroup_size(b), 100),
+                                  nir_load_subgroup_invocation(b));
+      const auto add = [&](nir_ssa_def *mask, int weight) {
+         sum = nir_iadd(b, sum, nir_imul_imm(b, nir_unpack_64_2x32_split_x(b, mask), weight));
+      };
+      add(nir_load_subgroup_eq_mask(b, 1, 64), 1000);
+      add(nir_load_subgroup_ge_mask(b, 1, 64), 10000);
+      add(nir_load_subgroup_le_mask(b, 1, 64), 100000);
+      add(nir_load_subgroup_gt_mask(b, 1, 64), 1000000);
+      add(nir_load_subgroup_lt_mask(b, 1, 64), 1000000);
+      return sum;
+   });
+   EXPECT_LACKS(text, "SUBGROUP");
+   EXPECT_HAS(text, "111100"); // folded
+}
+
+TEST_F(Translation, OfLongIntegersUsesShortOnes)
+{
+   const std::string text = group_text(able_caps(), [](nir_builder *b, auto load) {
+      nir_ssa_def *a = nir_pack_64_2x32_split(b, load(0), load(4));
+      nir_ssa_def *c = nir_pack_64_2x32_split(b, load(8), load(12));
+      nir_ssa_def *v = nir_iadd(b, nir_imul(b, a, c), nir_idiv(b, a, nir_ishl(b, c, load(16))));
+      return nir_unpack_64_2x32_split_y(b, v);
+   });
+   EXPECT_LACKS(text, "U64");
+   EXPECT_LACKS(text, "I64");
+}

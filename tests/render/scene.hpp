@@ -156,5 +156,6 @@ std::span<const Scene> sync_scenes();
 std::span<const Scene> legacy_scenes();
 std::span<const Scene> gles_scenes();
 std::span<const Scene> present_scenes();
+std::span<const Scene> extension_scenes();
 
 } // namespace render

@@ -36,6 +36,8 @@ struct Screen {
    std::string renderer_name;
    // Bit n: the host draws PIPE_PRIM n itself.
    uint32_t primitives = 0;
+   // For the frontend's compiler; shaders point to it.
+   std::shared_ptr<const nir_shader_compiler_options> nir_options;
    std::unique_ptr<StreamObserver> observer; // only where VERGLAS_DEBUG asks for it
 
    struct disk_cache *shader_cache = nullptr;

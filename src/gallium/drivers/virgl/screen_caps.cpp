@@ -180,6 +180,13 @@ private:
       // GLES hosts announce doubles they do not have: GL 4 needs the name, shaders the arithmetic
       // rarely. Such instructions are dropped (shader_tgsi.cpp).
       on({PIPE_CAP_DOUBLES}, can(feature::has_fp64) || lim().gles_host);
+      // NIR makes 32-bit integers of them (shader_make_nir_options), in divisions too: Mesa's other
+      // way, calls of functions in GLSL IR, ends in a crash. ARB_gpu_shader_int64 wants GLSL 4.00.
+      on({PIPE_CAP_INT64, PIPE_CAP_INT64_DIVMOD}, lim().glsl_level >= 400);
+      // Groups of one invocation do (shader_subgroups.cpp). Ballots are 64-bit integers.
+      on({PIPE_CAP_SHADER_GROUP_VOTE}, lim().glsl_level >= 130);
+      on({PIPE_CAP_SHADER_BALLOT}, lim().glsl_level >= 400);
+      on({PIPE_CAP_GL_SPIRV}, lim().glsl_level >= 330); // Mesa makes NIR of it
       on({PIPE_CAP_COMPUTE}, lim().stage(proto::ShaderStage::compute).present);
       on({PIPE_CAP_SHADER_CLOCK}, has(cap::shader_clock));
       on({PIPE_CAP_SHADER_ARRAY_COMPONENTS}, has(cap::tgsi_components));
@@ -207,7 +214,10 @@ private:
       on({PIPE_CAP_SAMPLE_SHADING, PIPE_CAP_FORCE_PERSAMPLE_INTERP},
          can(feature::has_sample_shading));
       on({PIPE_CAP_FRAMEBUFFER_NO_ATTACHMENT}, has(cap::fb_no_attach));
-      set(PIPE_CAP_FBFETCH, has(cap::tgsi_fbfetch) ? 1 : 0);
+      // The host's shaders read the framebuffer by EXT_shader_framebuffer_fetch (vrend_shader.c,
+      // SHADER_REQ_FBFETCH), so all its buffers, and in the order of primitives.
+      set(PIPE_CAP_FBFETCH, has(cap::tgsi_fbfetch) ? lim().render_targets : 0);
+      on({PIPE_CAP_FBFETCH_COHERENT}, has(cap::tgsi_fbfetch));
       on({PIPE_CAP_BLEND_EQUATION_ADVANCED}, has2(cap2::blend_equation));
       on({PIPE_CAP_CONDITIONAL_RENDER}, can(feature::conditional_render));
       on({PIPE_CAP_CONDITIONAL_RENDER_INVERTED}, can(feature::conditional_render_inverted));
@@ -405,9 +415,9 @@ int get_compute_param(pipe_screen *screen, pipe_shader_ir, pipe_compute_cap para
    return bytes;
 }
 
-const void *get_compiler_options(pipe_screen *screen, pipe_shader_ir ir, pipe_shader_type stage)
+const void *get_compiler_options(pipe_screen *screen, pipe_shader_ir ir, pipe_shader_type)
 {
-   return ir == PIPE_SHADER_IR_NIR ? shader_nir_options(Screen::from(screen), stage) : nullptr;
+   return ir == PIPE_SHADER_IR_NIR ? Screen::from(screen).nir_options.get() : nullptr;
 }
 
 } // namespace
@@ -436,6 +446,7 @@ void screen_init_caps(Screen &screen)
       screen.limits = std::make_unique<Limits>(limits_from_caps(screen.caps));
    if (screen.renderer_name.empty())
       screen.renderer_name = renderer_name_from_caps(screen.caps);
+   screen.nir_options = shader_make_nir_options(screen);
 
    pipe_screen &p = screen.base;
    p.get_name = get_name;

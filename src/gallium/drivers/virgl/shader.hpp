@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "pipe/p_state.h"
@@ -29,8 +30,9 @@ struct ShaderText {
    uint32_t shared_bytes = 0;
 };
 
-// The NIR options of a stage, fit for the TGSI translator and for what the host announced.
-const nir_shader_compiler_options *shader_nir_options(const Screen &screen, pipe_shader_type stage);
+// The NIR options of all stages, fit for the TGSI translator and for hosts. Shaders keep pointers to
+// them, so the screen owns them (Screen::nir_options).
+std::shared_ptr<const nir_shader_compiler_options> shader_make_nir_options(const Screen &screen);
 
 // Translates a graphics shader state (IR_NIR: takes ownership of the nir_shader; IR_TGSI: borrows
 // the tokens). False when it cannot be translated; one line on stderr says why. Thread-safe.

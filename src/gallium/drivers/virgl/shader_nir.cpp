@@ -3,6 +3,7 @@
 #include "gallium/drivers/virgl/limits.hpp"
 #include "gallium/drivers/virgl/screen.hpp"
 #include "gallium/drivers/virgl/shader.hpp"
+#include "gallium/drivers/virgl/shader_subgroups.hpp"
 #include "gallium/drivers/virgl/shader_tgsi.hpp"
 
 #include <algorithm>
@@ -50,6 +51,7 @@ bool offset_on_shadow_array(const nir_instr *instr, const void *)
 
 void lower_for_host(const Screen &screen, nir_shader *nir)
 {
+   lower_subgroups(nir, screen.has2(cap2::group_vote));
    if (screen.limits->gles_host && !screen.has2(cap2::texture_shadow_lod)) {
       nir_lower_tex_options options{};
       options.lower_offset_filter = offset_on_shadow_array;
@@ -106,13 +108,18 @@ bool finish(const tgsi_token *tokens, const Dialect &dialect, pipe_shader_type s
 
 } // namespace
 
-const nir_shader_compiler_options *shader_nir_options(const Screen &screen, pipe_shader_type stage)
+std::shared_ptr<const nir_shader_compiler_options> shader_make_nir_options(const Screen &screen)
 {
-   // What the translator wants. Doubles need no options here: what hosts lack of them is made up
-   // for in the dialect (shader_tgsi.cpp), which costs the single-precision arithmetic nothing.
+   // What the translator wants, the same for all stages. Doubles need no options here: what hosts
+   // lack of them is made up for in the dialect (shader_tgsi.cpp), which costs the single-precision
+   // arithmetic nothing.
    auto *pscreen = const_cast<pipe_screen *>(&screen.base);
-   return static_cast<const nir_shader_compiler_options *>(
-      nir_to_tgsi_get_compiler_options(pscreen, PIPE_SHADER_IR_NIR, stage));
+   auto options = std::make_shared<nir_shader_compiler_options>(
+      *static_cast<const nir_shader_compiler_options *>(nir_to_tgsi_get_compiler_options(
+         pscreen, PIPE_SHADER_IR_NIR, PIPE_SHADER_FRAGMENT)));
+   // TGSI has 64-bit integers, the hosts' translator has not.
+   options->lower_int64_options = nir_lower_int64_options(~0u);
+   return options;
 }
 
 bool shader_translate(const Screen &screen, pipe_shader_type stage, const pipe_shader_state &state,
