@@ -122,13 +122,22 @@ void Batch::release(std::vector<BoRef> &refs)
    refs.clear();
 }
 
-uint64_t Batch::submit(int *out_fence_fd, bool carry)
+uint64_t Batch::submit(int *out_fence_fd, bool carry, std::span<const uint32_t> before,
+                       std::span<const uint32_t> after)
 {
-   if (observer_ && !observer_->look({begin_, size_t(cursor_ - begin_)}))
+   std::span<const uint32_t> stream(begin_, size_t(cursor_ - begin_));
+   if (!before.empty() || !after.empty()) {
+      const auto head = stream.first(std::min<size_t>(head_dwords_, stream.size()));
+      assembled_.assign(head.begin(), head.end());
+      assembled_.insert(assembled_.end(), before.begin(), before.end());
+      assembled_.insert(assembled_.end(), stream.begin() + head.size(), stream.end());
+      assembled_.insert(assembled_.end(), after.begin(), after.end());
+      stream = assembled_;
+   }
+   if (observer_ && !observer_->look(stream))
       ws_.declare_lost("the stream is not valid");
    const uint64_t number =
-      ws_.submit({begin_, size_t(cursor_ - begin_)}, bos_, in_fence_fd_, out_fence_fd,
-                 !fences_.empty());
+      ws_.submit(stream, bos_, in_fence_fd_, out_fence_fd, !fences_.empty());
    if (number != 0)
       last_submission_ = number;
 
@@ -152,6 +161,7 @@ uint64_t Batch::submit(int *out_fence_fd, bool carry)
    fences_.clear();
 
    cursor_ = begin_;
+   head_dwords_ = 0;
    generation_++;
    if (!bos_.empty()) {
       bos_.clear();

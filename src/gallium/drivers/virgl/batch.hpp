@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "gallium/winsys/virgl/winsys.hpp"
@@ -71,7 +72,11 @@ public:
    // Hands everything to the winsys and starts anew. Returns the submission's number, 0 on failure.
    // `out_fence_fd` as in Winsys::submit. `carry`: the submission happens in the middle of recording,
    // so what was referenced for a command that is still to come stays referenced for another batch.
-   uint64_t submit(int *out_fence_fd = nullptr, bool carry = false);
+   // `before` and `after` are further commands, around all recorded since begins_here().
+   uint64_t submit(int *out_fence_fd = nullptr, bool carry = false,
+                   std::span<const uint32_t> before = {}, std::span<const uint32_t> after = {});
+   // What stands in the batch so far belongs before everything else.
+   void begins_here() { head_dwords_ = position(); }
 
    // Number of the last submission of this batch; 0 before the first.
    uint64_t last_submission() const { return last_submission_; }
@@ -85,6 +90,8 @@ private:
    StreamObserver *observer_;
    std::unique_ptr<uint32_t[]> storage_;
    uint32_t *begin_, *cursor_, *end_;
+   uint32_t head_dwords_ = 0;
+   std::vector<uint32_t> assembled_; // with `before` and `after`
    std::vector<Bo *> bos_;       // each once, referenced by refs_
    std::vector<BoRef> refs_;
    std::vector<BoRef> carried_refs_; // of the batch before, see submit()

@@ -149,10 +149,14 @@ void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned d
    packet.src_resource = use_resource(ctx, src);
    packet.src_level = src_level;
    packet.src_box = host_box(*box);
-   if (dst.is_buffer())
+   if (src.is_buffer())
+      note_read(ctx, src, box->x, box->width);
+   if (dst.is_buffer()) {
+      note_write(ctx, dst, x, box->width);
       mark_buffer_written(dst, x, box->width);
-   else
+   } else {
       mark_host_written(dst);
+   }
    ctx.texture_units_disturbed = true;
    ctx.emit(packet);
 }

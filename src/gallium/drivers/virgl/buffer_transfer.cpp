@@ -193,6 +193,31 @@ bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, 
    return true;
 }
 
+// Makes a buffer tracked that the application maps for good: the memory must be what the host has, of
+// all of it, because tracking compares whole pages.
+bool begin_tracking(Screen &screen, Context *ctx, Resource &res, unsigned usage)
+{
+   Storage &storage = *res.storage;
+   // An application may not ask for both at once: it is Mesa's immediate mode, which fills a buffer
+   // front to back and then takes another (vbo_exec_vtx_map).
+   const bool append_only = (usage & PIPE_MAP_READ) && (usage & PIPE_MAP_UNSYNCHRONIZED);
+   if (append_only) {
+      track_storage(screen, storage, CoherentMap::Kind::append_only);
+      return true;
+   }
+   // Draws recorded before must not see what is going to be written, and uploads go ahead of the batch.
+   if (ctx && ctx->batch.references(*storage.bo))
+      ctx->submit();
+   if (storage.host_newer_in(0, storage.bo->size())) {
+      const uint32_t first = storage.host_first.load();
+      const uint32_t end = std::min(storage.host_end.load(), storage.bo->size());
+      if (!read_back(screen, ctx, storage, first, end - first) && !screen.ws->lost())
+         return false;
+   }
+   track_storage(screen, storage, CoherentMap::Kind::compared);
+   return true;
+}
+
 void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, unsigned usage,
                  const pipe_box *box, pipe_transfer **out)
 {
@@ -212,7 +237,22 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
    std::byte *memory = storage.memory();
    const bool discards = usage & (PIPE_MAP_DISCARD_RANGE | PIPE_MAP_DISCARD_WHOLE_RESOURCE);
    const bool needs_contents = (usage & PIPE_MAP_READ) || !discards;
-   if (memory && needs_contents && storage.host_newer_in(box->x, box->width) &&
+   const bool persistent = memory && storage.bo && (usage & PIPE_MAP_PERSISTENT);
+   if (persistent && !storage.tracked()) {
+      if (!begin_tracking(screen, other_thread ? nullptr : &ctx, res, usage))
+         return nullptr;
+   }
+   if (CoherentMap *map = storage.tracked(); map && memory) {
+      // Counted first: what is submitted meanwhile is then read back.
+      if (persistent)
+         map->open.fetch_add(1, std::memory_order_acq_rel);
+      if (!prepare_coherent_map(screen, other_thread ? nullptr : &ctx, res.storage, usage) &&
+          !screen.ws->lost()) {
+         if (persistent)
+            map->open.fetch_sub(1, std::memory_order_acq_rel);
+         return nullptr;
+      }
+   } else if (memory && needs_contents && storage.host_newer_in(box->x, box->width) &&
        !(other_thread && storage.unsent_writes.load(std::memory_order_acquire) != 0)) {
       if (usage & PIPE_MAP_DONTBLOCK)
          return nullptr;
@@ -230,6 +270,10 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
 
    Transfer *transfer = new_transfer(resource, level, usage, *box);
    transfer->storage = res.storage;
+   transfer->persistent = persistent;
+   // Its writes are announced by nobody.
+   if (persistent && (usage & PIPE_MAP_WRITE))
+      util_range_add(resource, &res.base.valid_buffer_range, box->x, box->x + box->width);
    if (!memory) {
       // The host is gone, or there is no address space: whoever asked gets memory all the same, because
       // few callers expect a map to fail; what is written there goes nowhere.
@@ -253,7 +297,8 @@ void written(Context &ctx, Transfer &transfer, uint32_t offset, uint32_t size)
    Resource &res = *Resource::from(transfer.base.b.resource);
    util_range *valid = transfer.base.valid_buffer_range;
    util_range_add(&res.base.b, valid ? valid : &res.base.valid_buffer_range, offset, offset + size);
-   if (transfer.storage->cpu)
+   // What the CPU does to a tracked buffer is found when the buffer is used.
+   if (transfer.storage->cpu || transfer.storage->tracked())
       return;
    if (res.base.b.flags & resource_flag_stream)
       util_range_add(&res.base.b, &res.unsent, offset, offset + size);
@@ -274,6 +319,8 @@ void buffer_unmap(pipe_context *pipe, pipe_transfer *t)
       written(Context::from(pipe), *transfer, t->box.x, t->box.width);
    if (transfer->counted)
       transfer->storage->unsent_writes.fetch_sub(1, std::memory_order_acq_rel);
+   if (transfer->persistent)
+      transfer->storage->tracked()->open.fetch_sub(1, std::memory_order_acq_rel);
    delete_transfer(transfer);
 }
 
@@ -287,7 +334,9 @@ void buffer_subdata(pipe_context *pipe, pipe_resource *resource, unsigned usage,
       return;
    // The mirror follows unless the host is still to read it; then it is the host that knows better.
    std::byte *memory = storage.memory();
-   if (memory && !storage.memory_busy(*ctx.screen.ws))
+   if (memory && storage.tracked())
+      write_coherent(ctx, res.storage, offset, {static_cast<const std::byte *>(data), size});
+   else if (memory && !storage.memory_busy(*ctx.screen.ws))
       std::memcpy(memory + offset, data, size);
    else
       mark_host_written(res, offset, size);
@@ -384,6 +433,14 @@ bool is_resource_busy(pipe_screen *pscreen, pipe_resource *resource, unsigned)
    if (screen.atomics_bound.load(std::memory_order_relaxed) &&
        storage.unsent_writes.load(std::memory_order_acquire) != 0)
       return true;
+   // threaded_context would infer that a map needs no look at what is recorded. But uploads to tracked
+   // buffers go ahead of all that.
+   if (resource->flags & PIPE_RESOURCE_FLAG_MAP_PERSISTENT) {
+      const CoherentMap *map = storage.tracked();
+      if (!map || map->kind() == CoherentMap::Kind::compared)
+         return true;
+      return storage.memory_busy(*screen.ws);
+   }
    return storage.host_newer.load(std::memory_order_acquire) || storage.memory_busy(*screen.ws);
 }
 
@@ -436,7 +493,9 @@ void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resou
    util_range_add(&dst.base.b, &dst.base.valid_buffer_range, offset, offset + size);
    Storage &to = *dst.storage;
    std::byte *mirror = to.memory();
-   if (mirror && !to.memory_busy(*ctx.screen.ws))
+   if (mirror && to.tracked())
+      write_coherent(ctx, dst.storage, offset, {data, size});
+   else if (mirror && !to.memory_busy(*ctx.screen.ws))
       std::memcpy(mirror + offset, data, size);
    else
       mark_host_written(dst, offset, size);

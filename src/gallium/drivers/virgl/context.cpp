@@ -14,13 +14,14 @@ namespace virgl {
 void Context::open_batch()
 {
    if (!batch.empty())
-      batch.submit(nullptr, true);
+      send(nullptr, true);
    // The connection is shared by the screen's contexts, so every submission says whose it is.
    if (!sub_ctx_made) {
       sub_ctx_made = true;
       batch.write(proto::CreateSubCtx{.sub_ctx = sub_ctx});
    }
    batch.write(proto::SetSubCtx{.sub_ctx = sub_ctx});
+   batch.begins_here();
    texture_units_disturbed = true; // by what other contexts and resource creations did in between
    reference_bindings();
    if (has_retired.load(std::memory_order_acquire)) {
@@ -78,15 +79,25 @@ void Context::reference_bindings()
             set_dirty(pipe_shader_type(stage), StageDirty::views); // to be filled anew
       }
    }
+   if (coherent.epoch != 0)
+      note_bindings(*this);
+}
+
+void Context::send(int *out_fence_fd, bool carry)
+{
+   if (coherent.list.empty()) [[likely]]
+      batch.submit(out_fence_fd, carry);
+   else
+      send_coherent(*this, out_fence_fd, carry);
 }
 
 void Context::submit(int *out_fence_fd)
 {
    if (out_fence_fd)
       *out_fence_fd = -1;
-   if (batch.empty())
+   if (batch.empty() || coherent.sending)
       return;
-   batch.submit(out_fence_fd);
+   send(out_fence_fd, false);
 }
 
 void retire_object(Context &ctx, proto::ObjectType type, const Object &object, BoRef memory)
@@ -155,6 +166,7 @@ bool create_uploaders(Context &ctx)
                                        PIPE_USAGE_STREAM, resource_flag_stream);
    if (!p.stream_uploader)
       return false;
+   u_upload_disable_persistent(p.stream_uploader); // it says what it writes: cheaper than looking
    // Constants go into the stream from plain memory, which can stay mapped for ever.
    force_persistent_maps = true;
    p.const_uploader = u_upload_create(&p, 256 * 1024, PIPE_BIND_CONSTANT_BUFFER,

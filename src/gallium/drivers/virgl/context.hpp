@@ -18,6 +18,7 @@
 #include "util/u_threaded_context.h"
 
 #include "batch.hpp"
+#include "coherent.hpp"
 #include "protocol/packets.hpp"
 #include "resource.hpp"
 #include "screen.hpp"
@@ -191,6 +192,7 @@ struct Context {
    bool sub_ctx_made = false;
    Batch batch;
    StagingPool staging;
+   CoherentUses coherent;
    primconvert_context *primconvert = nullptr;
 
    // The upload that was recorded last, while no other command has followed it: one that goes on where
@@ -307,6 +309,7 @@ struct Context {
 
 private:
    void open_batch();
+   void send(int *out_fence_fd, bool carry);
    void reference_bindings();
 };
 
@@ -357,6 +360,45 @@ void upload_from_memory(Context &ctx, Resource &buffer, uint32_t offset, uint32_
 // right after its flush. The frontend waits for the flush's fence before it presents, so the picture
 // arrives with that wait and needs none of its own.
 void fetch_for_present(Context &ctx);
+
+// A command that reads or writes bytes of a buffer, which may be tracked; see coherent.hpp.
+inline void note_read(Context &ctx, Resource &res, uint64_t offset, uint64_t size)
+{
+   if (res.storage->tracked()) [[unlikely]]
+      note_coherent_slow(ctx, res, offset, size, false);
+}
+inline void note_write(Context &ctx, Resource &res, uint64_t offset, uint64_t size)
+{
+   if (res.storage->tracked()) [[unlikely]]
+      note_coherent_slow(ctx, res, offset, size, true);
+}
+inline void note_view(Context &ctx, pipe_sampler_view *view)
+{
+   if (view && view->texture && view->texture->target == PIPE_BUFFER)
+      note_read(ctx, *Resource::from(view->texture), view->u.buf.offset, view->u.buf.size);
+}
+inline void note_draw(Context &ctx, const pipe_draw_info &info, uint32_t start, uint32_t count,
+                      int bias, Resource *indices, uint32_t index_offset, bool whole = false)
+{
+   if (ctx.coherent.epoch != 0) [[unlikely]]
+      note_draw_slow(ctx, info, start, count, bias, indices, index_offset, whole);
+}
+// Where a draw or a dispatch begins: buffers may have become tracked while they were bound.
+inline void note_newly_tracked(Context &ctx)
+{
+   const uint32_t epoch = ctx.screen.coherent.epoch.load(std::memory_order_acquire);
+   if (ctx.coherent.epoch != epoch) [[unlikely]] {
+      ctx.coherent.epoch = epoch;
+      note_bindings(ctx);
+   }
+}
+
+// After a wait for the host: what it has read back becomes visible. Any thread.
+inline void take_read_backs(Screen &screen)
+{
+   if (screen.coherent.outstanding.load(std::memory_order_acquire) != 0) [[unlikely]]
+      take_read_backs_slow(screen);
+}
 
 // The initialisers of each subject's entry points.
 void context_init_objects(Context &ctx);

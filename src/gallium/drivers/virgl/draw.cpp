@@ -113,6 +113,13 @@ proto::DrawVbo describe(const Context &ctx, const pipe_draw_info &info, unsigned
    return draw;
 }
 
+// Arguments of a draw, the largest kind, once or with a stride.
+uint64_t indirect_bytes(uint32_t stride, uint32_t draws)
+{
+   constexpr uint32_t arguments = 5 * sizeof(uint32_t);
+   return uint64_t(stride) * (draws ? draws - 1 : 0) + arguments;
+}
+
 void draw_indirect(Context &ctx, const pipe_draw_info &info, unsigned drawid,
                    const pipe_draw_indirect_info &indirect)
 {
@@ -128,6 +135,12 @@ void draw_indirect(Context &ctx, const pipe_draw_info &info, unsigned drawid,
       args.draw_count_resource = use_buffer(ctx, *Resource::from(indirect.indirect_draw_count));
    }
    draw.indirect = args;
+   note_read(ctx, *Resource::from(indirect.buffer), indirect.offset,
+             indirect_bytes(indirect.stride, indirect.draw_count));
+   if (indirect.indirect_draw_count)
+      note_read(ctx, *Resource::from(indirect.indirect_draw_count), args.draw_count_offset, 4);
+   note_draw(ctx, info, 0, 0, 0, info.index_size ? Resource::from(info.index.resource) : nullptr, 0,
+             true);
    if (info.index_size)
       emit_index_buffer(ctx, *Resource::from(info.index.resource), info.index_size, 0);
    ctx.emit(draw);
@@ -158,6 +171,9 @@ void draw_direct(Context &ctx, const pipe_draw_info &info, unsigned drawid,
          send_uploaded_indices(ctx, *indices.buffer, offset, count * info.index_size);
          emit_index_buffer(ctx, *indices.buffer, info.index_size, offset);
          draw.index_bias = draws[i].index_bias;
+         note_draw(ctx, info, 0, count, draws[i].index_bias, indices.buffer, offset);
+      } else {
+         note_draw(ctx, info, draw.start, count, 0, nullptr, 0);
       }
       if (draw.tess)
          draw.tess->drawid = drawid + (info.increment_draw_id ? i : 0);
@@ -194,6 +210,7 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
       draw.count_from_so = indirect->count_from_stream_output->buffer_size;
       draw.start = draws[0].start;
       draw.count = draws[0].count;
+      note_draw(ctx, *info, 0, 0, 0, nullptr, 0, true);
       ctx.emit(draw);
    } else {
       draw_direct(ctx, *info, drawid, draws, num_draws);
@@ -217,6 +234,7 @@ void launch_grid(pipe_context *pipe, const pipe_grid_info *info)
    if (info->indirect) {
       packet.indirect_resource = use_buffer(ctx, *Resource::from(info->indirect));
       packet.indirect_offset = info->indirect_offset;
+      note_read(ctx, *Resource::from(info->indirect), info->indirect_offset, 3 * sizeof(uint32_t));
    }
    ctx.emit(packet);
 }

@@ -182,6 +182,7 @@ void emit_uniform_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
          now.offset = cb.buffer_offset;
          now.length = cb.buffer_size;
          now.resource = use_buffer(ctx, res);
+         note_read(ctx, res, cb.buffer_offset, cb.buffer_size);
       }
       if (now == s.sent_ubos[i])
          continue;
@@ -231,6 +232,7 @@ void emit_views(Context &ctx, proto::ShaderStage stage, StageState &s)
    const uint32_t sampled = s.shader ? s.shader->samplers : 0;
    const uint32_t count = std::max(s.num_views, sampled_slots(s));
    for (uint32_t i = 0; i < count; i++) {
+      note_view(ctx, s.views[i]);
       if (s.views[i])
          now[i] = use_sampler_view(ctx, SamplerView::from(s.views[i]));
       else
@@ -295,6 +297,7 @@ void emit_shader_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
       now[i].length = b.buffer_size;
       now[i].resource = use_buffer(ctx, res);
       res.storage->shaders_used.store(true, std::memory_order_relaxed);
+      note_read(ctx, res, b.buffer_offset, b.buffer_size);
       if (s.buffers_writable & (1u << i))
          mark_buffer_written(res, b.buffer_offset, b.buffer_size);
    }
@@ -324,6 +327,7 @@ void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
          res.storage->shaders_used.store(true, std::memory_order_relaxed);
          image.layer_offset = view.u.buf.offset;
          image.level_size = view.u.buf.size;
+         note_read(ctx, res, view.u.buf.offset, view.u.buf.size);
          if (view.access & PIPE_IMAGE_ACCESS_WRITE)
             mark_buffer_written(res, view.u.buf.offset, view.u.buf.size);
       } else {
@@ -369,16 +373,23 @@ bool emit_shader(Context &ctx, pipe_shader_type type)
 
 // What shaders may write is written by every draw it stays bound for, so its guest memory is outdated
 // again even if somebody read it back in between.
-void mark_shader_writes(StageState &s)
+void mark_shader_writes(Context &ctx, StageState &s)
 {
    for (uint32_t bits = s.buffers_writable; bits; bits &= bits - 1) {
-      if (pipe_resource *buffer = s.buffers[std::countr_zero(bits)].buffer)
-         mark_host_written(*Resource::from(buffer));
+      const pipe_shader_buffer &b = s.buffers[std::countr_zero(bits)];
+      if (!b.buffer)
+         continue;
+      mark_host_written(*Resource::from(b.buffer));
+      note_write(ctx, *Resource::from(b.buffer), b.buffer_offset, b.buffer_size);
    }
    for (uint32_t bits = s.images_bound; bits; bits &= bits - 1) {
       const pipe_image_view &view = s.images[std::countr_zero(bits)];
-      if (view.access & PIPE_IMAGE_ACCESS_WRITE)
-         mark_host_written(*Resource::from(view.resource));
+      if (!(view.access & PIPE_IMAGE_ACCESS_WRITE))
+         continue;
+      Resource &res = *Resource::from(view.resource);
+      mark_host_written(res);
+      if (res.is_buffer())
+         note_write(ctx, res, view.u.buf.offset, view.u.buf.size);
    }
 }
 
@@ -402,12 +413,18 @@ void mark_context_writes(Context &ctx)
 {
    ctx.shaders_ran = true;
    for (uint32_t i = 0; i < ctx.num_streamout; i++) {
-      if (ctx.streamout[i])
-         mark_host_written(*Resource::from(ctx.streamout[i]->base.buffer));
+      if (!ctx.streamout[i])
+         continue;
+      const pipe_stream_output_target &target = ctx.streamout[i]->base;
+      mark_host_written(*Resource::from(target.buffer));
+      note_write(ctx, *Resource::from(target.buffer), target.buffer_offset, target.buffer_size);
    }
    for (uint32_t i = 0; i < ctx.num_atomics; i++) {
-      if (ctx.atomics[i].buffer)
-         mark_host_written(*Resource::from(ctx.atomics[i].buffer));
+      const pipe_shader_buffer &b = ctx.atomics[i];
+      if (!b.buffer)
+         continue;
+      mark_host_written(*Resource::from(b.buffer));
+      note_write(ctx, *Resource::from(b.buffer), b.buffer_offset, b.buffer_size);
    }
 }
 
@@ -544,8 +561,9 @@ void emit_draw_state(Context &ctx)
       restore_texture_units(ctx, graphics_stages);
    if (ctx.change_logicop)
       toggle_logicop(ctx);
+   note_newly_tracked(ctx);
    for (pipe_shader_type stage : graphics_stages)
-      mark_shader_writes(ctx.stages[stage]);
+      mark_shader_writes(ctx, ctx.stages[stage]);
    mark_context_writes(ctx);
 }
 
@@ -561,7 +579,8 @@ void emit_compute_state(Context &ctx)
    constexpr pipe_shader_type compute[] = {PIPE_SHADER_COMPUTE};
    restore_texture_units(ctx, compute);
    ctx.texture_units_disturbed = true; // for the next draw
-   mark_shader_writes(ctx.stages[PIPE_SHADER_COMPUTE]);
+   note_newly_tracked(ctx);
+   mark_shader_writes(ctx, ctx.stages[PIPE_SHADER_COMPUTE]);
    mark_context_writes(ctx);
 }
 

@@ -103,7 +103,10 @@ bool fence_finish(pipe_screen *pscreen, pipe_context *pipe, pipe_fence_handle *h
       return screen.ws->lost();
    if (fence.fd >= 0 && fence.number() == 0)
       return wait_fd(fence.fd, left());
-   return screen.ws->wait_submission(fence.number(), left());
+   if (!screen.ws->wait_submission(fence.number(), left()))
+      return false;
+   take_read_backs(screen);
+   return true;
 }
 
 int fence_get_fd(pipe_screen *, pipe_fence_handle *handle)

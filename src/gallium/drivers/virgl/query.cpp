@@ -55,6 +55,9 @@ bool host_query_type(pipe_query_type type, proto::QueryType &out)
    }
 }
 
+// Dwords: more than the making of a query and a request of its result.
+constexpr uint32_t query_room = 32;
+
 bool is_64_bit(pipe_query_type type)
 {
    return type == PIPE_QUERY_TIMESTAMP || type == PIPE_QUERY_TIME_ELAPSED;
@@ -228,6 +231,7 @@ bool get_query_result(pipe_context *pipe, pipe_query *q, bool wait, pipe_query_r
          return screen.ws->lost();
       if (!screen.ws->wait_submission(query.fence->number(), wait ? UINT64_MAX : 0))
          return false;
+      take_read_backs(screen);
       if (!query.bo) {
          query.result = 1;
          query.ready = true;
@@ -263,9 +267,11 @@ void get_query_result_resource(pipe_context *pipe, pipe_query *q, enum pipe_quer
    if (!query.bo)
       return;
    Resource &res = *Resource::from(resource);
+   ctx.make_room(query_room);
    const proto::ResourceHandle target = use_buffer(ctx, res);
    const unsigned bytes = type == PIPE_QUERY_TYPE_I64 || type == PIPE_QUERY_TYPE_U64 ? 8 : 4;
    mark_buffer_written(res, offset, bytes);
+   note_write(ctx, res, offset, bytes);
    ctx.emit(proto::GetQueryResultQbo{.handle = use_query(ctx, query),
                                      .resource = target,
                                      .wait = (flags & PIPE_QUERY_WAIT) != 0,

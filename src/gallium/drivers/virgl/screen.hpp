@@ -14,6 +14,7 @@
 #include "util/u_idalloc.h"
 
 #include "gallium/winsys/virgl/winsys.hpp"
+#include "coherent.hpp"
 #include "debug.hpp"
 #include "protocol/caps.hpp"
 
@@ -31,6 +32,7 @@ struct Screen {
    std::unique_ptr<Winsys> ws;
    // The software loader's window system, which owns display targets; nullptr on DRM. Not owned.
    sw_winsys *sws = nullptr;
+   CoherentState coherent;
    proto::Caps caps;
    std::unique_ptr<Limits> limits;
    std::string renderer_name;

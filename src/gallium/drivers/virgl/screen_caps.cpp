@@ -233,8 +233,9 @@ private:
       set(PIPE_CAP_MAX_COMBINED_SHADER_BUFFERS, lim().combined_shader_buffers);
       set(PIPE_CAP_MAX_COMBINED_HW_ATOMIC_COUNTERS, lim().combined_atomic_counters);
       set(PIPE_CAP_MAX_COMBINED_HW_ATOMIC_COUNTER_BUFFERS, lim().combined_atomic_buffers);
-      // Off until the driver keeps such maps coherent; see force_persistent_maps.
-      set(PIPE_CAP_BUFFER_MAP_PERSISTENT_COHERENT, 0);
+      // Kept coherent by transfers in the stream (coherent.hpp).
+      set(PIPE_CAP_BUFFER_MAP_PERSISTENT_COHERENT,
+          screen_.ws && screen_.copies_from_staging());
       // Mapping would be, but unmapping records an upload in the context.
       set(PIPE_CAP_MAP_UNSYNCHRONIZED_THREAD_SAFE, 0);
       set(PIPE_CAP_CAN_BIND_CONST_BUFFER_AS_VERTEX, 0);

@@ -10,6 +10,8 @@
 
 #include "gallium/winsys/virgl/winsys.hpp"
 
+#include "coherent_map.hpp"
+
 namespace virgl {
 
 // Thread-safe as far as its atomics go; `bo` and `cpu` never change after creation.
@@ -52,6 +54,11 @@ struct Storage {
       return host_newer.load(std::memory_order_acquire) && offset < host_end.load() &&
              offset + size > host_first.load();
    }
+
+   // Since it was first mapped persistently; see coherent.hpp. Set once, under a lock.
+   std::unique_ptr<CoherentMap> coherent_owner;
+   std::atomic<CoherentMap *> coherent{nullptr};
+   CoherentMap *tracked() const { return coherent.load(std::memory_order_acquire); }
 
    std::byte *memory() const { return cpu ? cpu.get() : bo ? bo->map() : nullptr; }
    bool memory_busy(const Winsys &ws) const

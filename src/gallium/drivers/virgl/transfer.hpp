@@ -19,6 +19,7 @@ struct Transfer {
    StagingSlice staging;
    std::unique_ptr<std::byte[]> heap; // the same where the host copies from no staging memory
    bool counted = false; // in Storage::unsent_writes
+   bool persistent = false; // counted in CoherentMap::open
    // Textures the host cannot transfer as they are: mapped through a copy.
    pipe_resource *proxy = nullptr;
    pipe_transfer *proxy_transfer = nullptr;
