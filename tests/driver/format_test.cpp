@@ -2,6 +2,9 @@
 // What formats are offered, by the host's masks and by what hosts are known to do with them.
 #include "test_screen.hpp"
 
+#include "gallium/drivers/virgl/formats.hpp"
+
+#include <array>
 #include <random>
 
 #include "pipe/p_defines.h"
@@ -124,6 +127,81 @@ TEST_F(Formats, Layouts)
    EXPECT_TRUE(supported(PIPE_FORMAT_R32G32B32_FLOAT, PIPE_BIND_SAMPLER_VIEW, PIPE_BUFFER));
    EXPECT_FALSE(supported(PIPE_FORMAT_I8_UNORM, PIPE_BIND_SAMPLER_VIEW));
    EXPECT_FALSE(supported(PIPE_FORMAT_L4A4_UNORM, PIPE_BIND_SAMPLER_VIEW));
+}
+
+TEST_F(Formats, WhatHostsKeepInOtherChannelsIsNotOffered)
+{
+   for (pipe_format f : {PIPE_FORMAT_A8_UNORM, PIPE_FORMAT_A16_UNORM, PIPE_FORMAT_A8_UINT,
+                         PIPE_FORMAT_A16_SINT, PIPE_FORMAT_A32_FLOAT, PIPE_FORMAT_L32_FLOAT})
+      render(f);
+   EXPECT_TRUE(supported(PIPE_FORMAT_A8_UNORM, PIPE_BIND_RENDER_TARGET));
+   EXPECT_TRUE(supported(PIPE_FORMAT_A16_UNORM, PIPE_BIND_SAMPLER_VIEW));
+   EXPECT_TRUE(supported(PIPE_FORMAT_L32_FLOAT, PIPE_BIND_SAMPLER_VIEW));
+   for (pipe_format f : {PIPE_FORMAT_A8_UINT, PIPE_FORMAT_A16_SINT, PIPE_FORMAT_A32_FLOAT})
+      EXPECT_FALSE(supported(f, PIPE_BIND_SAMPLER_VIEW)) << f;
+}
+
+TEST_F(Formats, TwoSamplesThatAreFour)
+{
+   render(PIPE_FORMAT_B8G8R8A8_UNORM);
+   multisample(PIPE_FORMAT_B8G8R8A8_UNORM);
+   const auto two = [&] {
+      return supported(PIPE_FORMAT_B8G8R8A8_UNORM, PIPE_BIND_RENDER_TARGET, PIPE_TEXTURE_2D, 2);
+   };
+   EXPECT_TRUE(two()); // no positions are known
+   caps_.sample_locations[1] = 0xa2'6e'e2'26; // llvmpipe's
+   caps_.sample_locations[0] = 0xe2'26;
+   EXPECT_FALSE(two());
+   EXPECT_TRUE(supported(PIPE_FORMAT_B8G8R8A8_UNORM, PIPE_BIND_RENDER_TARGET, PIPE_TEXTURE_2D, 4));
+   caps_.sample_locations[0] = 0x44'cc; // a GPU's
+   EXPECT_TRUE(two());
+}
+
+TEST_F(Formats, TargetsThatHostsLack)
+{
+   for (pipe_format f : {PIPE_FORMAT_DXT1_RGB, PIPE_FORMAT_R16G16B16X16_FLOAT,
+                         PIPE_FORMAT_R16G16B16A16_FLOAT, PIPE_FORMAT_R8G8B8X8_UNORM})
+      render(f);
+   EXPECT_FALSE(supported(PIPE_FORMAT_DXT1_RGB, PIPE_BIND_SAMPLER_VIEW, PIPE_TEXTURE_RECT));
+   EXPECT_TRUE(supported(PIPE_FORMAT_R8G8B8X8_UNORM, PIPE_BIND_SAMPLER_VIEW, PIPE_TEXTURE_RECT));
+   EXPECT_FALSE(
+      supported(PIPE_FORMAT_R16G16B16X16_FLOAT, PIPE_BIND_SAMPLER_VIEW, PIPE_TEXTURE_3D));
+   EXPECT_TRUE(supported(PIPE_FORMAT_R16G16B16X16_FLOAT, PIPE_BIND_SAMPLER_VIEW));
+   EXPECT_TRUE(supported(PIPE_FORMAT_R16G16B16A16_FLOAT, PIPE_BIND_SAMPLER_VIEW, PIPE_TEXTURE_3D));
+   EXPECT_TRUE(supported(PIPE_FORMAT_R8G8B8X8_UNORM, PIPE_BIND_SAMPLER_VIEW, PIPE_TEXTURE_3D));
+}
+
+TEST_F(Formats, DepthOf24BitsIsThatBesideAStencil)
+{
+   render(PIPE_FORMAT_Z24X8_UNORM);
+   EXPECT_TRUE(supported(PIPE_FORMAT_Z24X8_UNORM, PIPE_BIND_DEPTH_STENCIL));
+   EXPECT_FALSE(supported(PIPE_FORMAT_X8Z24_UNORM, PIPE_BIND_DEPTH_STENCIL));
+   render(PIPE_FORMAT_S8_UINT_Z24_UNORM);
+   EXPECT_FALSE(supported(PIPE_FORMAT_Z24X8_UNORM, PIPE_BIND_DEPTH_STENCIL));
+   EXPECT_TRUE(supported(PIPE_FORMAT_X8Z24_UNORM, PIPE_BIND_DEPTH_STENCIL));
+   EXPECT_EQ(format_to_host(PIPE_FORMAT_X8Z24_UNORM), proto::Format::S8_UINT_Z24_UNORM);
+   caps_.supported_readback_formats.set(uint32_t(proto::Format::S8_UINT_Z24_UNORM));
+   EXPECT_TRUE(format_readable(*test_screen(caps_), PIPE_FORMAT_X8Z24_UNORM));
+}
+
+TEST_F(Formats, LuminanceBlocksAreRedOnes)
+{
+   EXPECT_FALSE(supported(PIPE_FORMAT_LATC2_SNORM, PIPE_BIND_SAMPLER_VIEW));
+   sample(PIPE_FORMAT_RGTC2_SNORM);
+   EXPECT_TRUE(supported(PIPE_FORMAT_LATC2_SNORM, PIPE_BIND_SAMPLER_VIEW));
+   EXPECT_FALSE(supported(PIPE_FORMAT_LATC1_SNORM, PIPE_BIND_SAMPLER_VIEW));
+   EXPECT_EQ(format_to_host(PIPE_FORMAT_LATC2_SNORM), proto::Format::RGTC2_SNORM);
+   const auto swizzle = [](pipe_format f, std::array<unsigned char, 4> asked) {
+      std::array<unsigned char, 4> out;
+      view_swizzle(f, asked.data(), out.data());
+      return out;
+   };
+   const unsigned char X = PIPE_SWIZZLE_X, Y = PIPE_SWIZZLE_Y, Z = PIPE_SWIZZLE_Z,
+                       W = PIPE_SWIZZLE_W, one = PIPE_SWIZZLE_1;
+   EXPECT_EQ(swizzle(PIPE_FORMAT_LATC2_UNORM, {X, Y, Z, W}), std::to_array({X, X, X, Y}));
+   EXPECT_EQ(swizzle(PIPE_FORMAT_LATC1_SNORM, {W, X, one, Z}), std::to_array({one, X, one, X}));
+   EXPECT_EQ(swizzle(PIPE_FORMAT_RGTC2_UNORM, {X, Y, Z, W}), std::to_array({X, Y, Z, W}));
+   EXPECT_EQ(swizzle(PIPE_FORMAT_L8A8_UNORM, {X, Y, Z, W}), std::to_array({X, Y, Z, W}));
 }
 
 TEST_F(Formats, Vertices)

@@ -264,6 +264,138 @@ void legacy_sampled(Test &t)
    glDisable(GL_BLEND);
 }
 
+// Depth of 24 bits comes back as it went: all of them.
+void depth_24(Test &t)
+{
+   std::vector<uint32_t> texels;
+   Random random(24);
+   for (int i = 0; i < 32 * 32; i++)
+      texels.push_back((random.next() & 0xffffff00) | 0x80);
+   for (GLenum format : {GL_DEPTH_COMPONENT24, GL_DEPTH24_STENCIL8}) {
+      t.texture_2d(format, 32, 32, GL_DEPTH_COMPONENT, GL_UNSIGNED_INT, texels.data());
+      std::vector<uint32_t> back(32 * 32);
+      glGetTexImage(GL_TEXTURE_2D, 0, GL_DEPTH_COMPONENT, GL_UNSIGNED_INT, back.data());
+      int wrong = 0;
+      for (size_t i = 0; i < back.size(); i++)
+         wrong += back[i] >> 8 != texels[i] >> 8;
+      t.value("wrong", wrong);
+      // From a framebuffer, too.
+      GLuint name = 0, buffer = 0;
+      glGenFramebuffers(1, &name);
+      glGenRenderbuffers(1, &buffer);
+      glBindFramebuffer(GL_FRAMEBUFFER, name);
+      glBindRenderbuffer(GL_RENDERBUFFER, buffer);
+      glRenderbufferStorage(GL_RENDERBUFFER, format, 32, 32);
+      glFramebufferRenderbuffer(GL_FRAMEBUFFER, GL_DEPTH_ATTACHMENT, GL_RENDERBUFFER, buffer);
+      glDrawBuffer(GL_NONE);
+      glReadBuffer(GL_NONE);
+      for (int i = 0; i < 8; i++) {
+         glClearDepth(random.unit());
+         glClear(GL_DEPTH_BUFFER_BIT);
+         GLuint depth = 0;
+         glReadPixels(3, 4, 1, 1, GL_DEPTH_COMPONENT, GL_UNSIGNED_INT, &depth);
+         t.value("cleared", depth >> 8);
+      }
+   }
+   t.bind_canvas();
+   t.clear({0.2f, 0.2f, 0.2f});
+   t.show(t.pattern(16, 16));
+}
+
+// Every layer of a compressed array, decompressed.
+void compressed_layers(Test &t)
+{
+   if (!t.need("GL_EXT_texture_compression_s3tc"))
+      return;
+   t.texture(GL_TEXTURE_2D_ARRAY);
+   const std::vector<uint8_t> data = Random(5).bytes(5 * 16 * 8);
+   glCompressedTexImage3D(GL_TEXTURE_2D_ARRAY, 0, GL_COMPRESSED_RGBA_S3TC_DXT1_EXT, 16, 16, 5, 0,
+                          static_cast<GLsizei>(data.size()), data.data());
+   std::vector<uint8_t> back(5 * 16 * 16 * 4);
+   glGetTexImage(GL_TEXTURE_2D_ARRAY, 0, GL_RGBA, GL_UNSIGNED_BYTE, back.data());
+   t.clear({0.1f, 0.2f, 0.2f});
+   for (int layer = 0; layer < 5; layer++) {
+      t.tile(layer);
+      t.show(t.texture_2d(GL_RGBA8, 16, 16, GL_RGBA, GL_UNSIGNED_BYTE,
+                          back.data() + layer * 16 * 16 * 4));
+   }
+}
+
+void luminance_blocks(Test &t)
+{
+   if (!t.need("GL_EXT_texture_compression_latc") || !t.need("GL_ATI_texture_compression_3dc"))
+      return;
+   t.clear({0.3f, 0.2f, 0.1f});
+   glEnable(GL_BLEND);
+   glBlendFunc(GL_SRC_ALPHA, GL_ONE_MINUS_SRC_ALPHA);
+   int i = 0;
+   for (GLenum format :
+        {GL_COMPRESSED_LUMINANCE_LATC1_EXT, GL_COMPRESSED_SIGNED_LUMINANCE_LATC1_EXT,
+         GL_COMPRESSED_LUMINANCE_ALPHA_LATC2_EXT, GL_COMPRESSED_SIGNED_LUMINANCE_ALPHA_LATC2_EXT,
+         GL_COMPRESSED_LUMINANCE_ALPHA_3DC_ATI}) {
+      t.texture(GL_TEXTURE_2D);
+      const std::vector<uint8_t> data = Random(30 + i).bytes(i < 2 ? 64 * 8 : 64 * 16);
+      glCompressedTexImage2D(GL_TEXTURE_2D, 0, format, 32, 32, 0, static_cast<GLsizei>(data.size()),
+                             data.data());
+      std::vector<uint8_t> back(32 * 32 * 4);
+      glGetTexImage(GL_TEXTURE_2D, 0, GL_RGBA, GL_UNSIGNED_BYTE, back.data());
+      t.hash("texels", back);
+      GLint texture = 0;
+      glGetIntegerv(GL_TEXTURE_BINDING_2D, &texture);
+      t.tile(i++);
+      t.show(static_cast<GLuint>(texture));
+   }
+   glDisable(GL_BLEND);
+}
+
+// Alpha without colours, cleared by itself and beside colours, drawn to and blended.
+void alpha_drawn(Test &t)
+{
+   std::vector<GLuint> shown;
+   for (GLenum format : {GL_ALPHA8, GL_ALPHA16, GL_ALPHA16F_ARB, GL_ALPHA32F_ARB}) {
+      // Floats need not go together with colours.
+      for (int beside = 0; beside < (format == GL_ALPHA8 || format == GL_ALPHA16 ? 3 : 1); beside++) {
+         const GLuint alpha = t.texture_2d(format, 32, 32, GL_RGBA, GL_UNSIGNED_BYTE, nullptr);
+         const GLuint colours = t.texture_2d(GL_RGBA8, 32, 32, GL_RGBA, GL_UNSIGNED_BYTE, nullptr);
+         GLuint name = 0;
+         glGenFramebuffers(1, &name);
+         glBindFramebuffer(GL_FRAMEBUFFER, name);
+         const GLenum both[] = {GL_COLOR_ATTACHMENT0, GL_COLOR_ATTACHMENT1};
+         glFramebufferTexture2D(GL_FRAMEBUFFER, both[beside == 2], GL_TEXTURE_2D, alpha, 0);
+         if (beside)
+            glFramebufferTexture2D(GL_FRAMEBUFFER, both[beside == 1], GL_TEXTURE_2D, colours, 0);
+         t.check_framebuffer();
+         glDrawBuffers(beside ? 2 : 1, both);
+         glViewport(0, 0, 32, 32);
+         glClearColor(0.9f, 0.7f, 0.5f, 0.3f);
+         glClear(GL_COLOR_BUFFER_BIT);
+         if (!beside) { // the host's shader has one way for all targets
+            t.use_flat({0.2f, 0.4f, 0.6f, 0.8f});
+            t.rect(-0.5f, -0.5f, 0.2f, 0.9f);
+            glEnable(GL_BLEND);
+            glBlendFunc(GL_ONE, GL_SRC_ALPHA);
+            t.rect(-0.9f, -0.1f, 0.9f, 0.3f);
+            glDisable(GL_BLEND);
+         }
+         shown.push_back(alpha);
+         if (beside)
+            shown.push_back(colours);
+      }
+   }
+   t.bind_canvas();
+   t.clear({0, 0, 0});
+   glEnable(GL_BLEND);
+   glBlendFunc(GL_ONE, GL_SRC_ALPHA);
+   int i = 0;
+   for (GLuint texture : shown) {
+      t.tile(i++, 5);
+      t.use_flat({0.9f, 0.9f, 0.9f});
+      t.rect();
+      t.show(texture);
+   }
+   glDisable(GL_BLEND);
+}
+
 constexpr Scene table[] = {
    {"format-colours-sampled", Api::core, colours_sampled},
    {"format-integers-sampled", Api::core, integers_sampled},
@@ -273,6 +405,10 @@ constexpr Scene table[] = {
    {"format-depth-sampled", Api::core, depth_sampled},
    {"format-compressed", Api::core, compressed},
    {"format-legacy-sampled", Api::compat, legacy_sampled},
+   {"format-depth-24", Api::core, depth_24},
+   {"format-compressed-layers", Api::core, compressed_layers},
+   {"format-luminance-blocks", Api::compat, luminance_blocks},
+   {"format-alpha-drawn", Api::compat, alpha_drawn},
 };
 
 } // namespace

@@ -309,6 +309,44 @@ void pixels(Test &t)
    glPixelZoom(1, 1);
 }
 
+// Depth and stencil in one go: two views of one texture.
+void depth_stencil_pixels(Test &t)
+{
+   t.clear({0, 0, 0});
+   glClearStencil(3);
+   glClear(GL_DEPTH_BUFFER_BIT | GL_STENCIL_BUFFER_BIT);
+   std::vector<uint32_t> texels;
+   for (uint32_t i = 0; i < 64 * 64; i++)
+      texels.push_back(((i % 64) * 0x3ff00 + 0x1000) << 8 | i / 64);
+   glWindowPos2i(10, 10);
+   glDrawPixels(64, 64, GL_DEPTH_STENCIL, GL_UNSIGNED_INT_24_8, texels.data());
+   glWindowPos2i(100, 20);
+   glPixelZoom(2, 2);
+   glCopyPixels(10, 10, 64, 64, GL_DEPTH_STENCIL);
+   glPixelZoom(1, 1);
+   std::vector<uint32_t> back(256 * 256);
+   glReadPixels(0, 0, 256, 256, GL_DEPTH_STENCIL, GL_UNSIGNED_INT_24_8, back.data());
+   t.value("depth", back[40 * 256 + 50] >> 8);
+   t.value("stencil", back[40 * 256 + 50] & 0xff);
+   glEnable(GL_BLEND);
+   glBlendFunc(GL_ONE, GL_ONE);
+   glEnable(GL_DEPTH_TEST);
+   glDepthMask(GL_FALSE);
+   for (float z : {-0.9f, -0.5f, 0.0f, 0.5f}) {
+      t.use_flat({0.2f, 0.0f, 0.05f, 0.2f});
+      t.rect(-1, -1, 1, 1, z);
+   }
+   glDisable(GL_DEPTH_TEST);
+   glEnable(GL_STENCIL_TEST);
+   for (int i = 0; i < 64; i += 3) {
+      glStencilFunc(GL_LEQUAL, i, 0xff);
+      t.use_flat({0.0f, 0.04f, 0.01f, 0.0f});
+      t.rect();
+   }
+   glDisable(GL_STENCIL_TEST);
+   glDisable(GL_BLEND);
+}
+
 void assembly(Test &t)
 {
    if (!t.need("GL_ARB_vertex_program") || !t.need("GL_ARB_fragment_program"))
@@ -378,6 +416,7 @@ constexpr Scene table[] = {
    {"legacy-matrices-clip-planes", Api::compat, matrices_and_clip_planes},
    {"legacy-alpha-test", Api::compat, alpha_test},
    {"legacy-pixels", Api::compat, pixels},
+   {"legacy-depth-stencil-pixels", Api::compat, depth_stencil_pixels},
    {"legacy-assembly", Api::compat, assembly},
    {"legacy-texture-matrix-select", Api::compat, texture_matrix_select},
 };

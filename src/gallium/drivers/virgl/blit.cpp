@@ -22,6 +22,17 @@ proto::Box host_box(const pipe_box &box)
    return {box.x, box.y, box.z, box.width, box.height, box.depth};
 }
 
+// The colour buffers whose alpha the host may keep in the red channel.
+unsigned alpha_buffers(const pipe_framebuffer_state &fb)
+{
+   unsigned mask = 0;
+   for (unsigned i = 0; i < fb.nr_cbufs; i++) {
+      if (fb.cbufs[i] && util_format_is_alpha(fb.cbufs[i]->format))
+         mask |= PIPE_CLEAR_COLOR0 << i;
+   }
+   return mask;
+}
+
 void clear(pipe_context *pipe, unsigned buffers, const pipe_scissor_state *,
            const pipe_color_union *color, double depth, unsigned stencil)
 {
@@ -29,11 +40,23 @@ void clear(pipe_context *pipe, unsigned buffers, const pipe_scissor_state *,
    emit_framebuffer_state(ctx);
    emit_render_condition(ctx);
    proto::Clear packet;
-   packet.buffers = buffers;
    std::copy_n(color->ui, 4, packet.color.begin());
    packet.depth = depth;
    packet.stencil = stencil;
-   ctx.emit(packet);
+
+   // A host that keeps alpha in the red channel moves the colour over if the first buffer is such, for
+   // all of them, and only where all are cleared (virglrenderer, vrend_clear). So where there are
+   // others, or not all are cleared, they get a command of their own that has alpha in both places.
+   const unsigned alphas = buffers & alpha_buffers(ctx.framebuffer);
+   if (buffers & ~alphas) {
+      packet.buffers = buffers & ~alphas;
+      ctx.emit(packet);
+   }
+   if (alphas) {
+      packet.buffers = alphas;
+      packet.color[0] = packet.color[3];
+      ctx.emit(packet);
+   }
 }
 
 void clear_texture(pipe_context *pipe, pipe_resource *texture, unsigned level, const pipe_box *box,
@@ -89,6 +112,20 @@ void clear_depth_stencil(pipe_context *pipe, pipe_surface *dst, unsigned flags, 
 
 void blit(pipe_context *pipe, const pipe_blit_info *info)
 {
+   // Of a compressed array the host's shader draws the first layer only. (Of an array of cubes all of
+   // them, if it gets them at once.)
+   if (info->src.box.depth > 1 && info->src.box.depth == info->dst.box.depth &&
+       info->src.resource->target == PIPE_TEXTURE_2D_ARRAY &&
+       util_format_is_compressed(info->src.resource->format)) {
+      pipe_blit_info layer = *info;
+      layer.src.box.depth = layer.dst.box.depth = 1;
+      for (int z = 0; z < info->src.box.depth; z++) {
+         layer.src.box.z = info->src.box.z + z;
+         layer.dst.box.z = info->dst.box.z + z;
+         blit(pipe, &layer);
+      }
+      return;
+   }
    Context &ctx = Context::from(pipe);
    Resource &dst = *Resource::from(info->dst.resource);
    Resource &src = *Resource::from(info->src.resource);

@@ -130,11 +130,24 @@ TextureLayout texture_layout(const pipe_resource &t)
    return layout;
 }
 
+// Mesa draws depth and stencil in one go, with a view of each on one texture. Of views that look like
+// the texture the host sets the mode, depth or stencil, on the texture itself, so the last one wins;
+// to views of another target it gives GL views, each with a mode of its own. Not where there are
+// levels: such a view gets its first one twice (virglrenderer, vrend_create_sampler_view and
+// vrend_set_single_sampler_view).
+bool wants_host_array(const Screen &screen, const pipe_resource &t)
+{
+   return t.target == PIPE_TEXTURE_2D && t.last_level == 0 && t.nr_samples <= 1 &&
+          (t.bind & PIPE_BIND_SAMPLER_VIEW) && !(t.bind & (PIPE_BIND_SHARED | PIPE_BIND_SCANOUT)) &&
+          util_format_is_depth_and_stencil(host_twin(t.format)) &&
+          screen.has(proto::cap::texture_view) && screen.limits->texture_array_layers > 1;
+}
+
 ResourceDesc describe_texture(const Screen &screen, const pipe_resource &t,
                               const TextureLayout &layout)
 {
    ResourceDesc desc;
-   desc.target = t.target;
+   desc.target = wants_host_array(screen, t) ? PIPE_TEXTURE_2D_ARRAY : t.target;
    desc.format = format_to_host(t.format);
    desc.bind = host_bind(screen, t);
    desc.width = t.width0;

@@ -205,7 +205,9 @@ private:
       on({PIPE_CAP_BLEND_EQUATION_SEPARATE, PIPE_CAP_MIXED_FRAMEBUFFER_SIZES,
           PIPE_CAP_MIXED_COLOR_DEPTH_BITS});
       on({PIPE_CAP_INDEP_BLEND_ENABLE}, can(feature::indep_blend_enable));
-      on({PIPE_CAP_INDEP_BLEND_FUNC}, can(feature::indep_blend_func));
+      // RGB formats are often RGBA on the host: Mesa then blends them without their alpha.
+      on({PIPE_CAP_INDEP_BLEND_FUNC, PIPE_CAP_RGB_OVERRIDE_DST_ALPHA_BLEND},
+         can(feature::indep_blend_func));
       on({PIPE_CAP_MIXED_COLORBUFFER_FORMATS}, has_since(1, cap::fbo_mixed_color_formats));
       on({PIPE_CAP_DEST_SURFACE_SRGB_CONTROL}, has_since(1, cap::srgb_write_control));
       on({PIPE_CAP_SHADER_STENCIL_EXPORT}, can(feature::shader_stencil_export));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What formats the host has, for what uses.
+#include "gallium/drivers/virgl/formats.hpp"
 #include "gallium/drivers/virgl/limits.hpp"
 #include "gallium/drivers/virgl/screen.hpp"
 
@@ -17,7 +18,7 @@ using FormatDescription = struct util_format_description; // a function has the 
 
 bool has(const proto::FormatMask &mask, pipe_format format)
 {
-   return proto::supports(mask, proto::from_pipe(format));
+   return proto::supports(mask, format_to_host(format));
 }
 
 // Hosts decide by a format's first channel how to fetch it, and take these packed ones besides
@@ -60,6 +61,15 @@ bool vertex_format_supported(const Limits &limits, pipe_format format)
    }
 }
 
+// Where a host's GL has no two samples it makes four of them, of which only the capset tells: its
+// positions of two are then the first two of four, which no pattern of a GPU begins with.
+bool two_samples_are_four(const Screen &screen)
+{
+   const uint32_t two = screen.caps.sample_locations[0] & 0xffff;
+   return two != 0 && screen.limits->samples >= 4 &&
+          two == (screen.caps.sample_locations[1] & 0xffff);
+}
+
 bool samples_supported(const Screen &screen, pipe_format format, unsigned samples,
                        unsigned storage_samples, unsigned bind)
 {
@@ -70,10 +80,12 @@ bool samples_supported(const Screen &screen, pipe_format format, unsigned sample
       return true;
    if (!screen.caps.has_feature(proto::feature::texture_multisample) || samples > l.samples)
       return false;
+   if (samples == 2 && two_samples_are_four(screen))
+      return false;
    if ((bind & PIPE_BIND_SHADER_IMAGE) && samples > l.image_samples)
       return false;
    // The mask has a bit for "no format", too: framebuffers without attachments.
-   return !l.multisample_known || l.multisample.test(uint32_t(proto::from_pipe(format)));
+   return !l.multisample_known || l.multisample.test(uint32_t(format_to_host(format)));
 }
 
 // Layouts that GL does not allow, or no host has, in this kind of texture.
@@ -89,8 +101,14 @@ bool target_supported(pipe_format format, const FormatDescription &desc, pipe_te
    default:
       break;
    }
+   if (target == PIPE_TEXTURE_RECT)
+      return !util_format_is_compressed(format); // GL refuses, and the texture stays empty
    if (target != PIPE_TEXTURE_3D)
       return true;
+   // Four channels to the host, with a swizzle: copies to slices of such a volume get lost.
+   if (desc.layout == UTIL_FORMAT_LAYOUT_PLAIN && desc.nr_channels == 4 && desc.is_array &&
+       desc.channel[0].size == 16 && desc.channel[3].type == UTIL_FORMAT_TYPE_VOID)
+      return false;
    return desc.layout != UTIL_FORMAT_LAYOUT_RGTC && desc.layout != UTIL_FORMAT_LAYOUT_ETC &&
           desc.layout != UTIL_FORMAT_LAYOUT_S3TC;
 }
@@ -99,6 +117,11 @@ bool target_supported(pipe_format format, const FormatDescription &desc, pipe_te
 bool emulated_badly(pipe_format format, const FormatDescription &desc)
 {
    if (util_format_is_intensity(format))
+      return true;
+   // Hosts of a core profile keep alpha in the red channel, and move clears, blends and border colours
+   // over for the normalised ones only (virglrenderer, vrend_format_is_emulated_alpha).
+   if (util_format_is_alpha(format) && desc.layout == UTIL_FORMAT_LAYOUT_PLAIN &&
+       (desc.channel[0].type == UTIL_FORMAT_TYPE_FLOAT || desc.channel[0].pure_integer))
       return true;
    // Two nibbles, as in L4A4.
    return desc.layout == UTIL_FORMAT_LAYOUT_PLAIN && desc.nr_channels < 4 &&
@@ -137,6 +160,9 @@ bool format_supported(const Screen &screen, pipe_format format, pipe_texture_tar
       return vertex_format_supported(l, format);
 
    if (!target_supported(format, *desc, target) || emulated_badly(format, *desc))
+      return false;
+   // X8Z24 is the better one; see host_twin.
+   if (format == PIPE_FORMAT_Z24X8_UNORM && has(l.sampler, PIPE_FORMAT_X8Z24_UNORM))
       return false;
    if ((bind & PIPE_BIND_RENDER_TARGET) && !render_format_supported(l, format, *desc))
       return false;

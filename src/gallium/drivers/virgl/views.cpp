@@ -114,6 +114,11 @@ proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view)
 
    ctx.texture_units_disturbed = true;
    const uint32_t target = ctx.screen.has(proto::cap::texture_view) ? uint32_t(v.target) : 0;
+   const auto channel = [](unsigned c) { return static_cast<unsigned char>(c); };
+   const unsigned char asked[] = {channel(v.swizzle_r), channel(v.swizzle_g), channel(v.swizzle_b),
+                                  channel(v.swizzle_a)};
+   unsigned char swizzle[4];
+   view_swizzle(pipe_format(v.format), asked, swizzle);
    if (res.is_buffer()) {
       res.storage->shaders_used.store(true, std::memory_order_relaxed);
       const uint32_t element = util_format_get_blocksize(v.format);
@@ -125,10 +130,10 @@ proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view)
          .target = target,
          .first_element = first,
          .last_element = (v.u.buf.offset + v.u.buf.size) / element - 1,
-         .swizzle_r = v.swizzle_r,
-         .swizzle_g = v.swizzle_g,
-         .swizzle_b = v.swizzle_b,
-         .swizzle_a = v.swizzle_a,
+         .swizzle_r = swizzle[0],
+         .swizzle_g = swizzle[1],
+         .swizzle_b = swizzle[2],
+         .swizzle_a = swizzle[3],
       });
    } else {
       ctx.emit(proto::CreateSamplerView{
@@ -140,10 +145,10 @@ proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view)
          .last_layer = v.u.tex.last_layer,
          .first_level = v.u.tex.first_level,
          .last_level = v.u.tex.last_level,
-         .swizzle_r = v.swizzle_r,
-         .swizzle_g = v.swizzle_g,
-         .swizzle_b = v.swizzle_b,
-         .swizzle_a = v.swizzle_a,
+         .swizzle_r = swizzle[0],
+         .swizzle_g = swizzle[1],
+         .swizzle_b = swizzle[2],
+         .swizzle_a = swizzle[3],
       });
    }
    return view->object.handle;
