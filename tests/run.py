@@ -4,7 +4,7 @@
 
 usage: tests/run.py [--build FOLDER] [--driver NAME] [--record-stock] [SUITE...]
 
-Suites: unit, protocol, render, host, piglit-smoke, piglit-tool, guest-tool, guest; all of
+Suites: unit, protocol, render, host, pictures, piglit-smoke, piglit-tool, guest-tool, guest; all of
 them without a name.
 The last line is 'N passed, N failed, N skipped'. Long logs go to build/test-logs/.
 """
@@ -23,6 +23,7 @@ from harness import gtest  # noqa: E402
 from guest_checks import suite as guest  # noqa: E402
 from harness.report import Config, Report, ROOT  # noqa: E402
 from host import suite as host  # noqa: E402
+from pictures import suite as pictures  # noqa: E402
 from piglit import suite as piglit  # noqa: E402
 from piglit_tool import suite as piglit_tool  # noqa: E402
 from render import suite as render  # noqa: E402
@@ -33,6 +34,7 @@ SUITES = {
     'protocol': lambda report, config: gtest.run(report, config, 'protocol'),
     'render': render.run,
     'host': host.run,
+    'pictures': pictures.run,
     'piglit-smoke': piglit.run,
     'piglit-tool': piglit_tool.run,
     'guest-tool': guest_tool.run,
