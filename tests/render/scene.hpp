@@ -137,6 +137,7 @@ struct Scene {
 // One table a file; main.cpp knows them all.
 std::span<const Scene> draw_scenes();
 std::span<const Scene> vertex_scenes();
+std::span<const Scene> clamp_scenes();
 std::span<const Scene> clear_scenes();
 std::span<const Scene> blit_scenes();
 std::span<const Scene> copy_scenes();

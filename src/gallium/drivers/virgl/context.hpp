@@ -23,6 +23,7 @@
 #include "resource.hpp"
 #include "screen.hpp"
 #include "shader.hpp"
+#include "shader_variant.hpp"
 #include "staging.hpp"
 
 struct primconvert_context;
@@ -56,6 +57,9 @@ struct DsaState : Object {
 
 struct SamplerState : Object {
    proto::CreateSamplerState packet;
+   // See create_sampler: the axes (bit 0 is s) that shaders clamp, and ShaderKey::graded.
+   uint8_t clamped = 0;
+   bool graded = false;
 };
 
 struct VertexElements : Object {
@@ -74,6 +78,14 @@ struct Shader : Object {
    ShaderText text;
    uint32_t samplers = 0; // bit n: it samples slot n
    bool valid = false;
+   // Made when draws need them, by the driver's thread alone.
+   struct Variant;
+   std::vector<Variant> variants;
+};
+
+struct Shader::Variant {
+   ShaderKey key;
+   std::unique_ptr<Shader> shader;
 };
 
 struct SamplerView {
@@ -173,6 +185,7 @@ struct StageState {
    uint32_t num_samplers = 0;
    std::array<proto::ObjectHandle, PIPE_MAX_SAMPLERS> sent_samplers{};
    uint32_t sent_num_samplers = 0;
+   uint32_t clamping = 0; // bit n: the sampler in slot n has axes that shaders clamp
 
    std::array<pipe_shader_buffer, PIPE_MAX_SHADER_BUFFERS> buffers{};
    uint32_t buffers_writable = 0;
@@ -324,6 +337,9 @@ void emit_render_condition(Context &ctx);
 
 // Encode-at-first-use; each returns the handle to name in a command (none for nullptr).
 proto::ObjectHandle use_shader(Context &ctx, Shader *shader);
+// The shader that has what the key asks for: itself where the key is empty. `keep`: a handle that is
+// not to be destroyed to make room.
+Shader *use_variant(Context &ctx, Shader &shader, const ShaderKey &key, proto::ObjectHandle keep);
 proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view);
 // For a slot that is sampled but has no view.
 proto::ObjectHandle use_black_view(Context &ctx);

@@ -360,10 +360,27 @@ void emit_stage(Context &ctx, pipe_shader_type type)
       emit_images(ctx, stage, s);
 }
 
+// What the shader has to be specialized for.
+ShaderKey shader_key(const StageState &s)
+{
+   ShaderKey key;
+   for (uint32_t bits = s.clamping & s.shader->samplers; bits; bits &= bits - 1) {
+      const uint32_t slot = uint32_t(std::countr_zero(bits));
+      const SamplerState &sampler = *s.samplers[slot];
+      for (unsigned axis = 0; axis < 3; axis++)
+         key.clamped[axis] |= (sampler.clamped >> axis & 1u) << slot;
+      key.graded |= uint32_t(sampler.graded) << slot;
+   }
+   return key;
+}
+
 bool emit_shader(Context &ctx, pipe_shader_type type)
 {
    StageState &s = ctx.stages[type];
-   const ObjectHandle handle = use_shader(ctx, s.shader);
+   Shader *shader = s.shader;
+   if (shader && (s.clamping & shader->samplers))
+      shader = use_variant(ctx, *shader, shader_key(s), s.sent_shader);
+   const ObjectHandle handle = use_shader(ctx, shader);
    if (handle == s.sent_shader)
       return false;
    ctx.emit(proto::BindShader{.handle = handle, .stage = host_stage(type)});

@@ -146,14 +146,32 @@ void bind_dsa(pipe_context *pipe, void *state)
 
 // --- samplers ------------------------------------------------------------------------------------
 
+// GL_CLAMP keeps coordinates from 0 to 1, where a linear filter reads half of the border. Hosts whose
+// context is of the core profile, which has no such mode, clamp to the edge instead (virglrenderer,
+// convert_wrap), which is right only where no filter is linear. Otherwise the host gets a border to
+// read, and shaders that sample with this clamp their coordinates (shader_variant.cpp).
+uint32_t clamp_wrap(SamplerState &sampler, unsigned axis, unsigned mode, bool linear)
+{
+   if (mode != PIPE_TEX_WRAP_CLAMP)
+      return mode;
+   if (!linear)
+      return PIPE_TEX_WRAP_CLAMP_TO_EDGE;
+   sampler.clamped |= uint8_t(1u << axis);
+   return PIPE_TEX_WRAP_CLAMP_TO_BORDER;
+}
+
 void *create_sampler(pipe_context *pipe, const pipe_sampler_state *state)
 {
    auto *object = new_object<SamplerState>(Context::from(pipe));
    auto &p = object->packet;
    p.handle = object->handle;
-   p.wrap_s = state->wrap_s;
-   p.wrap_t = state->wrap_t;
-   p.wrap_r = state->wrap_r;
+   const bool linear = state->min_img_filter == PIPE_TEX_FILTER_LINEAR ||
+                       state->mag_img_filter == PIPE_TEX_FILTER_LINEAR;
+   p.wrap_s = clamp_wrap(*object, 0, state->wrap_s, linear);
+   p.wrap_t = clamp_wrap(*object, 1, state->wrap_t, linear);
+   p.wrap_r = clamp_wrap(*object, 2, state->wrap_r, linear);
+   object->graded = state->min_mip_filter != PIPE_TEX_MIPFILTER_NONE ||
+                    state->min_img_filter != state->mag_img_filter || state->max_anisotropy > 1;
    p.min_img_filter = state->min_img_filter;
    p.min_mip_filter = state->min_mip_filter;
    p.mag_img_filter = state->mag_img_filter;
@@ -174,12 +192,19 @@ void bind_samplers(pipe_context *pipe, enum pipe_shader_type stage, unsigned sta
 {
    Context &ctx = Context::from(pipe);
    StageState &s = ctx.stages[stage];
-   for (unsigned i = 0; i < count; i++)
-      s.samplers[start + i] = samplers ? static_cast<SamplerState *>(samplers[i]) : nullptr;
+   const uint32_t clamped_before = s.clamping;
+   for (unsigned i = start; i < start + count; i++) {
+      SamplerState *sampler = samplers ? static_cast<SamplerState *>(samplers[i - start]) : nullptr;
+      s.samplers[i] = sampler;
+      s.clamping &= ~(1u << i);
+      s.clamping |= uint32_t(sampler && sampler->clamped) << i;
+   }
    s.num_samplers = std::max(s.num_samplers, start + count);
    while (s.num_samplers > 0 && !s.samplers[s.num_samplers - 1])
       s.num_samplers--;
    ctx.set_dirty(stage, StageDirty::samplers);
+   if (clamped_before | s.clamping)
+      ctx.set_dirty(Dirty::shaders); // perhaps another variant
 }
 
 void delete_sampler(pipe_context *pipe, void *state)
@@ -187,9 +212,13 @@ void delete_sampler(pipe_context *pipe, void *state)
    Context &ctx = Context::from(pipe);
    auto *object = static_cast<SamplerState *>(state);
    for (StageState &s : ctx.stages) {
-      for (auto &bound : s.samplers) {
-         if (bound == object)
-            bound = nullptr;
+      for (unsigned i = 0; i < s.samplers.size(); i++) {
+         if (s.samplers[i] != object)
+            continue;
+         s.samplers[i] = nullptr;
+         s.clamping &= ~(1u << i);
+         if (object->clamped)
+            ctx.set_dirty(Dirty::shaders);
       }
    }
    retire_object(ctx, proto::ObjectType::sampler_state, *object);

@@ -61,6 +61,19 @@ template <pipe_shader_type stage> void bind_shader(pipe_context *pipe, void *sta
       ctx.set_dirty(stage, StageDirty::views); // see emit_views
 }
 
+// Of a shader or a variant.
+void retire_shader(Context &ctx, const Shader &shader)
+{
+   StageState &s = ctx.stages[shader.stage];
+   // The host goes on using a shader that is destroyed while bound, until it is told of another or of
+   // none: remember that it must be told.
+   if (s.sent_shader == shader.handle) {
+      s.sent_shader = unknown_object;
+      ctx.set_dirty(Dirty::shaders);
+   }
+   retire_object(ctx, proto::ObjectType::shader, shader);
+}
+
 void delete_shader(pipe_context *pipe, void *state)
 {
    Context &ctx = Context::from(pipe);
@@ -70,13 +83,9 @@ void delete_shader(pipe_context *pipe, void *state)
    StageState &s = ctx.stages[shader->stage];
    if (s.shader == shader)
       s.shader = nullptr;
-   // The host goes on using a shader that is destroyed while bound, until it is told of another or of
-   // none: remember that it must be told.
-   if (s.sent_shader == shader->handle) {
-      s.sent_shader = unknown_object;
-      ctx.set_dirty(Dirty::shaders);
-   }
-   retire_object(ctx, proto::ObjectType::shader, *shader);
+   for (const Shader::Variant &variant : shader->variants)
+      retire_shader(ctx, *variant.shader);
+   retire_shader(ctx, *shader);
    delete shader;
 }
 
@@ -141,6 +150,36 @@ proto::ObjectHandle use_shader(Context &ctx, Shader *shader)
       },
       [&](const proto::CreateShader &chunk) { ctx.batch.write(chunk); });
    return shader->handle;
+}
+
+Shader *use_variant(Context &ctx, Shader &shader, const ShaderKey &key, proto::ObjectHandle keep)
+{
+   if (!shader.valid || key == ShaderKey{})
+      return &shader;
+   auto &variants = shader.variants;
+   for (const Shader::Variant &variant : variants) {
+      if (variant.key == key)
+         return variant.shader.get();
+   }
+   // Programs settle on a few. One that does not is spared a host full of shaders.
+   constexpr size_t most = 32;
+   if (variants.size() >= most) {
+      auto oldest = variants.begin();
+      if (oldest->shader->handle == keep)
+         ++oldest;
+      retire_shader(ctx, *oldest->shader);
+      variants.erase(oldest);
+   }
+   auto made = std::make_unique<Shader>();
+   made->handle = ctx.screen.new_object();
+   made->stage = shader.stage;
+   made->samplers = shader.samplers;
+   made->valid = shader_variant(shader.text, shader.stage, key, made->text);
+   // Encoded at once, because it need not keep its text: it is the base's that variants are made of.
+   use_shader(ctx, made.get());
+   made->text = {};
+   // Where it could not be made, once is enough to find out.
+   return variants.emplace_back(key, std::move(made)).shader.get();
 }
 
 void context_init_shaders(Context &ctx)

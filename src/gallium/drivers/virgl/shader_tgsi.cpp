@@ -5,6 +5,7 @@
 // wrong is named at the rule that avoids it (virglrenderer's vrend_shader.c, and what Mesa's
 // virgl_tgsi.c tells of older hosts).
 #include "gallium/drivers/virgl/shader_tgsi.hpp"
+#include "gallium/drivers/virgl/tgsi_build.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -17,57 +18,7 @@ extern "C" {
 namespace virgl {
 namespace {
 
-using Instruction = tgsi_full_instruction;
-using Source = tgsi_full_src_register;
-using Destination = tgsi_full_dst_register;
-
 constexpr unsigned MASK_ALL = TGSI_WRITEMASK_XYZW;
-
-tgsi_opcode opcode_of(const Instruction &inst)
-{
-   return tgsi_opcode(inst.Instruction.Opcode);
-}
-
-Source temp_source(unsigned index)
-{
-   Source src{};
-   src.Register.File = TGSI_FILE_TEMPORARY;
-   src.Register.Index = int(index);
-   src.Register.SwizzleX = TGSI_SWIZZLE_X;
-   src.Register.SwizzleY = TGSI_SWIZZLE_Y;
-   src.Register.SwizzleZ = TGSI_SWIZZLE_Z;
-   src.Register.SwizzleW = TGSI_SWIZZLE_W;
-   return src;
-}
-
-Source swizzled(Source src, unsigned x, unsigned y, unsigned z, unsigned w)
-{
-   src.Register.SwizzleX = x;
-   src.Register.SwizzleY = y;
-   src.Register.SwizzleZ = z;
-   src.Register.SwizzleW = w;
-   return src;
-}
-
-Destination temp_destination(unsigned index, unsigned mask)
-{
-   Destination dst{};
-   dst.Register.File = TGSI_FILE_TEMPORARY;
-   dst.Register.Index = int(index);
-   dst.Register.WriteMask = mask;
-   return dst;
-}
-
-Instruction make(tgsi_opcode opcode, const Destination &dst, std::initializer_list<Source> sources)
-{
-   Instruction inst = tgsi_default_full_instruction();
-   inst.Instruction.Opcode = opcode;
-   inst.Instruction.NumDstRegs = 1;
-   inst.Dst[0] = dst;
-   inst.Instruction.NumSrcRegs = unsigned(sources.size());
-   std::copy(sources.begin(), sources.end(), inst.Src);
-   return inst;
-}
 
 bool reads_doubles(const Instruction &inst, unsigned i)
 {
