@@ -155,6 +155,7 @@ std::span<const Scene> feedback_scenes();
 std::span<const Scene> buffer_scenes();
 std::span<const Scene> transfer_scenes();
 std::span<const Scene> sync_scenes();
+std::span<const Scene> coherent_scenes();
 std::span<const Scene> legacy_scenes();
 std::span<const Scene> gles_scenes();
 std::span<const Scene> present_scenes();

@@ -203,8 +203,8 @@ uint32_t host_bind(const Screen &screen, const pipe_resource &t)
          return bind::shader_buffer;
       if ((b & PIPE_BIND_QUERY_BUFFER) && screen.has(proto::cap::qbo))
          return bind::query_buffer;
-      if ((b & PIPE_BIND_COMMAND_ARGS_BUFFER) && screen.has(proto::cap::bind_command_args))
-         return bind::command_args;
+      // Never command_args: the host uploads to such a buffer through the binding that its indirect draws
+      // take, and does not bind it again for the next of them (virglrenderer, vrend_draw_vbo).
       return bind::vertex_buffer;
    }
    uint32_t host = 0;
