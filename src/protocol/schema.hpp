@@ -95,6 +95,7 @@ struct PacketDesc {
    uint16_t header_objects; // which; 0 for any
    NeedKind need;
    uint32_t need_bits;
+   uint32_t or_cap2; // a bit that will do as well; 0 for none
    const char *need_name;
 };
 

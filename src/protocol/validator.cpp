@@ -153,6 +153,7 @@ bool Validator::check_need(const PacketDesc &desc)
       there = caps.num_video_caps != 0;
       break;
    }
+   there |= desc.or_cap2 && caps.has2(desc.or_cap2);
    return there || fail(0, "the host lacks %s", desc.need_name);
 }
 

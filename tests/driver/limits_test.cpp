@@ -316,6 +316,28 @@ TEST(Limits, FieldsCountFromTheVersionThatFillsThem)
    EXPECT_EQ(limits_from_caps(c).vertex_streams, 4u);
 }
 
+TEST(Limits, NewerHostsCountByStage)
+{
+   proto::Caps c = good_caps();
+   c.max_tcs_outputs = 30;
+   c.max_tes_outputs = 20;
+   c.host_feature_check_version = 18;
+   Limits l = limits_from_caps(c);
+   EXPECT_EQ(l.stage(ShaderStage::tess_ctrl).outputs, 32u);
+   EXPECT_EQ(l.stage(ShaderStage::tess_eval).outputs, 32u);
+   EXPECT_EQ(l.stage(ShaderStage::vertex).shader_buffers, 15u);
+   c.host_feature_check_version = 19;
+   c.max_shader_storage_blocks[unsigned(ShaderStage::fragment)] = 12;
+   c.max_shader_storage_blocks[unsigned(ShaderStage::compute)] = 1000;
+   l = limits_from_caps(c);
+   expect_sane(l);
+   EXPECT_EQ(l.stage(ShaderStage::tess_ctrl).outputs, 30u);
+   EXPECT_EQ(l.stage(ShaderStage::tess_eval).outputs, 20u);
+   EXPECT_EQ(l.stage(ShaderStage::fragment).shader_buffers, 12u);
+   EXPECT_EQ(l.stage(ShaderStage::compute).shader_buffers, 16u);
+   EXPECT_EQ(l.stage(ShaderStage::vertex).shader_buffers, 0u); // a GLES host's
+}
+
 TEST(Limits, GlslLevelsAreThoseThatExist)
 {
    proto::Caps c;

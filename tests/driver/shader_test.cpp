@@ -87,6 +87,50 @@ TEST(Dialect, UnknownPropertiesGo)
    EXPECT_HAS(out, "PROPERTY SEPARABLE_PROGRAM 1");
 }
 
+TEST(Dialect, EquationsAreAllowedWhereTheHostBlends)
+{
+   const std::string shader = "FRAG\n"
+                              "PROPERTY FS_BLEND_EQUATION_ADVANCED 4\n"
+                              "DCL OUT[0], COLOR\n"
+                              "END\n";
+   Dialect d = full();
+   EXPECT_LACKS(rewrite(shader, d), "ADVANCED");
+   d.advanced_blend = true;
+   EXPECT_HAS(rewrite(shader, d), "FS_BLEND_EQUATION_ADVANCED 4");
+}
+
+TEST(Dialect, TwoColoursAreOfOneBuffer)
+{
+   const std::string head = "FRAG\n"
+                            "PROPERTY FS_COLOR0_WRITES_ALL_CBUFS 1\n"
+                            "DCL OUT[0], COLOR\n";
+   EXPECT_HAS(rewrite(head + "END\n"), "WRITES_ALL_CBUFS 1");
+   EXPECT_LACKS(rewrite(head + "DCL OUT[1], COLOR[1]\nEND\n"), "WRITES_ALL_CBUFS");
+}
+
+TEST(Dialect, SamplesOfImagesAreFloats)
+{
+   const std::string head = "FRAG\n"
+                            "DCL OUT[0], COLOR\n"
+                            "DCL IMAGE[0], 2D_MSAA, PIPE_FORMAT_R32_UINT, WR\n"
+                            "DCL IMAGE[1], 2D, PIPE_FORMAT_R32_UINT, WR\n"
+                            "DCL TEMP[0..2]\n"
+                            "IMM[0] INT32 {1, 2, 3, 4}\n";
+   std::string out = rewrite(head + "LOAD TEMP[1], IMAGE[0], TEMP[0].xyyz, 2D_MSAA\nEND\n");
+   EXPECT_HAS(out, "MOV TEMP[4].xyz, TEMP[0].xyyz");
+   EXPECT_HAS(out, "I2F TEMP[4].w, TEMP[0].zzzz");
+   EXPECT_HAS(out, "LOAD TEMP[1], IMAGE[0], TEMP[4], 2D_MSAA");
+   out = rewrite(head + "STORE IMAGE[0].x, TEMP[0], TEMP[1], 2D_MSAA\nEND\n");
+   EXPECT_HAS(out, "I2F TEMP[4].w, TEMP[0].wwww");
+   EXPECT_HAS(out, "STORE IMAGE[0].x, TEMP[4], TEMP[1], 2D_MSAA");
+   out = rewrite(head + "ATOMUADD TEMP[2], IMAGE[0], TEMP[0], TEMP[1], 2D_MSAA\nEND\n");
+   EXPECT_HAS(out, "ATOMUADD TEMP[2], IMAGE[0], TEMP[4], TEMP[1], 2D_MSAA");
+   // As integers already, and without samples.
+   out = rewrite(head + "LOAD TEMP[1], IMAGE[0], IMM[0], 2D_MSAA\n"
+                        "LOAD TEMP[1], IMAGE[1], TEMP[0], 2D\nEND\n");
+   EXPECT_LACKS(out, "I2F");
+}
+
 TEST(Dialect, MaskedClipDistancesAreWrittenWhole)
 {
    const std::string out = rewrite("VERT\n"

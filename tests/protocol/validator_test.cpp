@@ -373,6 +373,14 @@ TEST(Validator, Capabilities)
                 "lacks copy_transfer_both_directions");
    caps.capability_bits_v2 = cap2::copy_transfer_both_directions;
    EXPECT_FALSE(submit(StreamBuilder() << copy, options));
+   // Either of two will do.
+   expect_fault(submit(StreamBuilder() << TextureBarrier{}, options), 0, 0,
+                "lacks texture_barrier");
+   caps.capability_bits_v2 |= cap2::blend_equation;
+   EXPECT_FALSE(submit(StreamBuilder() << TextureBarrier{}, options));
+   caps.capability_bits_v2 = 0;
+   caps.capability_bits |= cap::texture_barrier;
+   EXPECT_FALSE(submit(StreamBuilder() << TextureBarrier{}, options));
 }
 
 TEST(Validator, RemembersNoMoreThanItMay)

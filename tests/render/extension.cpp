@@ -11,11 +11,22 @@ void int64(Test &t)
    if (!t.need("GL_ARB_gpu_shader_int64"))
       return;
    static constexpr const char *expressions[] = {
-      "a * b + 7L", "a / (b | 1L)", "a % (b | 1L)", "(a << int(b & 63L)) ^ (b >> 3)", "~a & (b | 5L)",
-      "int64_t(uint64_t(a) * 0x9e3779b97f4a7c15UL >> 24)", "int64_t(uint64_t(a) / 1234567UL)",
-      "abs(a - b) + sign(b)", "max(min(a, 20L), b - 10L)", "a > b ? 200L : -a",
-      "int64_t(uint64_t(a) % uint64_t(b | 3L))", "int64_t(float(a) * 0.37)", "int64_t(double(b) / 3.0LF)",
-      "packInt2x32(unpackInt2x32(a).yx)", "a == b || a >= 5L ? 1L << 40 : b << 32", "i64vec2(a, b).y - k",
+      "a * b + 7L",
+      "a / (b | 1L)",
+      "a % (b | 1L)",
+      "(a << int(b & 63L)) ^ (b >> 3)",
+      "~a & (b | 5L)",
+      "int64_t(uint64_t(a) * 0x9e3779b97f4a7c15UL >> 24)",
+      "int64_t(uint64_t(a) / 1234567UL)",
+      "abs(a - b) + sign(b)",
+      "max(min(a, 20L), b - 10L)",
+      "a > b ? 200L : -a",
+      "int64_t(uint64_t(a) % uint64_t(b | 3L))",
+      "int64_t(float(a) * 0.37)",
+      "int64_t(double(b) / 3.0LF)",
+      "packInt2x32(unpackInt2x32(a).yx)",
+      "a == b || a >= 5L ? 1L << 40 : b << 32",
+      "i64vec2(a, b).y - k",
    };
    t.clear({0, 0, 0});
    int i = 0;
@@ -67,8 +78,9 @@ void groups(Test &t)
                                     "uniform int k;\n"
                                     "void main() { bool mine = fract(uv.x * 9.0) > uv.y;\n"
                                     "bool right = ") +
-                        test + ";\nresult = vec4(right ? 0.0 : 1.0, right ? 1.0 : 0.0,\n"
-                               "mine ? 0.8 : 0.2, 1.0); }\n");
+                        test +
+                        ";\nresult = vec4(right ? 0.0 : 1.0, right ? 1.0 : 0.0,\n"
+                        "mine ? 0.8 : 0.2, 1.0); }\n");
       glUniform1i(glGetUniformLocation(program, "k"), 3);
       t.tile(i++);
       t.rect();
@@ -79,7 +91,8 @@ void groups(Test &t)
 void overlapping(Test &t, int count)
 {
    for (int i = 0; i < count; i++) {
-      const float x = -0.95f + 0.1f * static_cast<float>(i), y = -0.9f + 0.07f * static_cast<float>(i);
+      const float x = -0.95f + 0.1f * static_cast<float>(i),
+                  y = -0.9f + 0.07f * static_cast<float>(i);
       t.rect(x, y, x + 1.1f, y + 1.2f);
    }
 }
@@ -92,12 +105,12 @@ void framebuffer_fetch(Test &t)
       "result = vec4(result.gbr * 0.7 + vec3(uv, 0.2) * 0.3, 1.0);",
       "if (result.r > 0.35) discard; result.rg += vec2(0.2, 0.1);",
       "result = vec4(abs(result.rgb - vec3(uv.yx, uv.x)), 1.0);",
-      "vec4 was = result; result = vec4(0.5); result = vec4(was.rgb * was.a * result.g + 0.1, 0.9);",
+      "vec4 was = result; result = vec4(0.5); result = vec4(was.rgb * was.a * result.g + 0.1, "
+      "0.9);",
    };
    t.clear({0.3f, 0.5f, 0.2f});
-   const char *const vertex =
-      "in vec3 position; in vec2 texcoord; out vec2 uv;\n"
-      "void main() { uv = texcoord; gl_Position = vec4(position, 1.0); }\n";
+   const char *const vertex = "in vec3 position; in vec2 texcoord; out vec2 uv;\n"
+                              "void main() { uv = texcoord; gl_Position = vec4(position, 1.0); }\n";
    const std::string head = "#extension GL_EXT_shader_framebuffer_fetch : require\nin vec2 uv;\n";
    int i = 0;
    for (const char *body : bodies) {
@@ -118,9 +131,10 @@ void framebuffer_fetch(Test &t)
    const GLuint seven[] = {7, 0, 0, 0};
    glClearBufferfv(GL_COLOR, 0, grey);
    glClearBufferuiv(GL_COLOR, 1, seven);
-   t.program(vertex, head + "layout(location = 0) inout vec4 a;\nlayout(location = 1) inout uint b;\n"
-                            "void main() { b = b * 5u + uint(a.r * 255.0) + uint(uv.x * 9.0);\n"
-                            "a = vec4(a.gb * 0.8, float(b & 255u) / 255.0, 1.0); }\n");
+   t.program(vertex, head +
+                        "layout(location = 0) inout vec4 a;\nlayout(location = 1) inout uint b;\n"
+                        "void main() { b = b * 5u + uint(a.r * 255.0) + uint(uv.x * 9.0);\n"
+                        "a = vec4(a.gb * 0.8, float(b & 255u) / 255.0, 1.0); }\n");
    overlapping(t, 5);
    t.bind_canvas();
    t.tile(4, 3);
@@ -138,10 +152,10 @@ void advanced_blend(Test &t)
        !t.need("GL_KHR_blend_equation_advanced_coherent"))
       return;
    static constexpr GLenum equations[] = {
-      GL_MULTIPLY_KHR,   GL_SCREEN_KHR,     GL_OVERLAY_KHR,    GL_DARKEN_KHR,     GL_LIGHTEN_KHR,
-      GL_COLORDODGE_KHR, GL_COLORBURN_KHR,  GL_HARDLIGHT_KHR,  GL_SOFTLIGHT_KHR,  GL_DIFFERENCE_KHR,
-      GL_EXCLUSION_KHR,  GL_HSL_HUE_KHR,    GL_HSL_SATURATION_KHR, GL_HSL_COLOR_KHR,
-      GL_HSL_LUMINOSITY_KHR,
+      GL_MULTIPLY_KHR,       GL_SCREEN_KHR,     GL_OVERLAY_KHR,        GL_DARKEN_KHR,
+      GL_LIGHTEN_KHR,        GL_COLORDODGE_KHR, GL_COLORBURN_KHR,      GL_HARDLIGHT_KHR,
+      GL_SOFTLIGHT_KHR,      GL_DIFFERENCE_KHR, GL_EXCLUSION_KHR,      GL_HSL_HUE_KHR,
+      GL_HSL_SATURATION_KHR, GL_HSL_COLOR_KHR,  GL_HSL_LUMINOSITY_KHR,
    };
    t.clear({0.7f, 0.4f, 0.2f, 0.8f});
    t.quad_program("#extension GL_KHR_blend_equation_advanced : require\n"

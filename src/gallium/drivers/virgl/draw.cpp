@@ -242,7 +242,9 @@ void launch_grid(pipe_context *pipe, const pipe_grid_info *info)
 void texture_barrier(pipe_context *pipe, unsigned flags)
 {
    Context &ctx = Context::from(pipe);
-   if (ctx.screen.has(proto::cap::texture_barrier))
+   // Of framebuffers it is glBlendBarrier's, which GLES hosts have without the other.
+   if (ctx.screen.has(proto::cap::texture_barrier) ||
+       (ctx.screen.has2(proto::cap2::blend_equation) && (flags & PIPE_TEXTURE_BARRIER_FRAMEBUFFER)))
       ctx.emit(proto::TextureBarrier{.flags = flags});
 }
 

@@ -78,6 +78,7 @@ constexpr uint32_t VERSION_CONST_BUFFER_SIZE = 12;
 constexpr uint32_t VERSION_UNIFORM_BLOCK_SIZE = 13;
 constexpr uint32_t VERSION_MULTISAMPLE_MASK = 9;
 constexpr uint32_t VERSION_RENDERER = 5;
+constexpr uint32_t VERSION_TESS_OUTPUTS = 19;
 // Before 2 a host had four streams without saying so; from then on there is a capability bit.
 constexpr uint32_t VERSION_VERTEX_STREAMS = 2;
 
@@ -158,6 +159,9 @@ void fill_pipeline(Limits &l, const proto::Caps &c)
 void fill_stages(Limits &l, const proto::Caps &c)
 {
    const uint32_t outputs = bounded(c.max_vertex_outputs, 32, 8, MAX_STAGE_OUTPUTS);
+   // A host that names any counts the buffers of each stage by itself.
+   const bool storage_blocks =
+      std::ranges::any_of(c.max_shader_storage_blocks, [](uint32_t n) { return n != 0; });
    for (unsigned i = 0; i < NUM_STAGES; i++) {
       const auto stage = ShaderStage(i);
       const bool compute = stage == ShaderStage::compute;
@@ -184,6 +188,10 @@ void fill_stages(Limits &l, const proto::Caps &c)
          l.glsl_level < 150 || stage == ShaderStage::vertex || stage == ShaderStage::geometry;
       s.inputs = attribs ? l.vertex_attribs : MAX_VARYING_SLOTS;
       s.outputs = fragment ? l.render_targets : outputs;
+      if (l.host_version >= VERSION_TESS_OUTPUTS && stage == ShaderStage::tess_ctrl)
+         s.outputs = bounded(c.max_tcs_outputs, outputs, 8, MAX_STAGE_OUTPUTS);
+      if (l.host_version >= VERSION_TESS_OUTPUTS && stage == ShaderStage::tess_eval)
+         s.outputs = bounded(c.max_tes_outputs, outputs, 8, MAX_STAGE_OUTPUTS);
       s.samplers = bounded(c.max_texture_image_units, 16, 8, MAX_STAGE_SAMPLERS);
       s.const_buffers = bounded(c.max_uniform_blocks, 1, 1, MAX_CONST_BUFFERS);
       s.const_buffer0_size = DEFAULT_CONST_BUFFER0_SIZE;
@@ -195,6 +203,8 @@ void fill_stages(Limits &l, const proto::Caps &c)
       s.shader_buffers =
          std::min(many ? c.max_shader_buffer_frag_compute : c.max_shader_buffer_other_stages,
                   MAX_STAGE_SHADER_BUFFERS);
+      if (storage_blocks)
+         s.shader_buffers = std::min(c.max_shader_storage_blocks[i], MAX_STAGE_SHADER_BUFFERS);
       s.images = std::min(many ? c.max_shader_image_frag_compute : c.max_shader_image_other_stages,
                           MAX_STAGE_IMAGES);
       s.atomic_counters = std::min(c.max_atomic_counters[i], 65536u);

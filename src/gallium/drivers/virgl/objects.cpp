@@ -43,6 +43,12 @@ void *create_blend(pipe_context *pipe, const pipe_blend_state *state)
       to.alpha_dst_factor = from.alpha_dst_factor;
       to.colormask = from.colormask;
    }
+   // A host that blends by GL's advanced equations is told which by a factor that is otherwise 0
+   // while nothing is blended (vrend_draw_vbo). Where it can fetch, the shader blends.
+   const proto::Caps &caps = Context::from(pipe).screen.caps;
+   if (state->advanced_blend_func && caps.has2(proto::cap2::blend_equation) &&
+       !caps.has(proto::cap::tgsi_fbfetch))
+      p.rt[0].alpha_src_factor = state->advanced_blend_func;
    return object;
 }
 

@@ -167,6 +167,11 @@ private:
       on({PIPE_CAP_CLIP_HALFZ}, has(cap::clip_halfz));
       on({PIPE_CAP_DEPTH_CLIP_DISABLE}, can(feature::depth_clip_disable));
       on({PIPE_CAP_CULL_DISTANCE}, can(feature::has_cull));
+      // Both at once to Gallium; without viewports to choose from the layer will do. The bits tell of
+      // vertex shaders only, so nothing of those of tessellation.
+      on({PIPE_CAP_VS_LAYER_VIEWPORT},
+         has2(cap2::vs_vertex_layer) && (has2(cap2::vs_viewport_index) || lim().viewports == 1));
+      on({PIPE_CAP_DRAW_PARAMETERS}, has2(cap2::draw_parameters));
       on({PIPE_CAP_POLYGON_OFFSET_CLAMP}, can(feature::polygon_offset_clamp));
    }
 
@@ -252,6 +257,7 @@ private:
       on({PIPE_CAP_OCCLUSION_QUERY}, can(feature::occlusion_query));
       on({PIPE_CAP_QUERY_TIMESTAMP, PIPE_CAP_QUERY_TIME_ELAPSED});
       on({PIPE_CAP_QUERY_SO_OVERFLOW}, can(feature::transform_feedback_overflow_query));
+      on({PIPE_CAP_QUERY_PIPELINE_STATISTICS_SINGLE}, has2(cap2::pipeline_statistics_query));
       on({PIPE_CAP_QUERY_BUFFER_OBJECT}, has(cap::qbo));
       on({PIPE_CAP_STRING_MARKER}, has2(cap2::string_marker));
       on({PIPE_CAP_QUERY_MEMORY_INFO}, has2(cap2::meminfo));

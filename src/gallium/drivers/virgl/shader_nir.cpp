@@ -33,6 +33,7 @@ Dialect dialect_of(const Screen &screen)
    d.precise = screen.has(cap::tgsi_precise);
    d.invariant = screen.has(cap::tgsi_invariant);
    d.fake_doubles = screen.limits->gles_host;
+   d.advanced_blend = screen.has2(cap2::blend_equation) && !screen.has(cap::tgsi_fbfetch);
    return d;
 }
 

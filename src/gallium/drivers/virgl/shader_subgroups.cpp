@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "gallium/drivers/virgl/shader_subgroups.hpp"
 
-
 #include "compiler/nir/nir.h"
 #include "compiler/nir/nir_builder.h"
 
@@ -73,11 +72,14 @@ bool is_boolean_vote(const nir_instr *instr)
 // Groups of the host's size for votes and of one for the rest would not go together.
 bool only_votes(nir_shader *nir)
 {
-   nir_foreach_function(function, nir) {
+   nir_foreach_function(function, nir)
+   {
       if (!function->impl)
          continue;
-      nir_foreach_block(block, function->impl) {
-         nir_foreach_instr(instr, block) {
+      nir_foreach_block(block, function->impl)
+      {
+         nir_foreach_instr(instr, block)
+         {
             if (question_of(instr) != Question::none && !is_boolean_vote(instr))
                return false;
          }
@@ -128,7 +130,8 @@ void lower_subgroups(nir_shader *nir, bool host_votes)
    if (host_votes && only_votes(nir))
       return;
    nir_shader_lower_instructions(
-      nir, [](const nir_instr *instr, const void *) { return question_of(instr) != Question::none; },
+      nir,
+      [](const nir_instr *instr, const void *) { return question_of(instr) != Question::none; },
       answer, nullptr);
 }
 

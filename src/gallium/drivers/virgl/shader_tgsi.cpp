@@ -54,11 +54,12 @@ bool property_known(unsigned name, const Dialect &dialect)
    case TGSI_PROPERTY_FS_COLOR0_WRITES_ALL_CBUFS:
    case TGSI_PROPERTY_FS_DEPTH_LAYOUT:
    case TGSI_PROPERTY_FS_EARLY_DEPTH_STENCIL:
-   case TGSI_PROPERTY_FS_BLEND_EQUATION_ADVANCED:
    case TGSI_PROPERTY_CS_FIXED_BLOCK_WIDTH:
    case TGSI_PROPERTY_CS_FIXED_BLOCK_HEIGHT:
    case TGSI_PROPERTY_CS_FIXED_BLOCK_DEPTH:
       return true;
+   case TGSI_PROPERTY_FS_BLEND_EQUATION_ADVANCED:
+      return dialect.advanced_blend;
    case TGSI_PROPERTY_NUM_CLIPDIST_ENABLED:
    case TGSI_PROPERTY_NUM_CULLDIST_ENABLED:
       return dialect.cull_distance;
@@ -94,7 +95,7 @@ public:
          from(c).declaration(*d);
       };
       hooks_.base.transform_property = [](tgsi_transform_context *c, tgsi_full_property *p) {
-         if (property_known(p->Property.PropertyName, from(c).dialect_))
+         if (from(c).wants(*p))
             c->emit_property(c, p);
       };
       hooks_.base.transform_instruction = [](tgsi_transform_context *c, tgsi_full_instruction *i) {
@@ -168,8 +169,10 @@ private:
             copied_.push_back({decl.Declaration.File, first, Copied::By::move, 0});
          break;
       case TGSI_FILE_OUTPUT:
-         if (processor_ == PIPE_SHADER_FRAGMENT)
+         if (processor_ == PIPE_SHADER_FRAGMENT) {
+            second_colour_ |= decl.Semantic.Name == TGSI_SEMANTIC_COLOR && decl.Semantic.Index > 0;
             break;
+         }
          // Clip vertices, clip distances and two-sided colours are variables of the translator's
          // own that are assigned as a whole.
          if (decl.Semantic.Name == TGSI_SEMANTIC_CLIPVERTEX ||
@@ -194,7 +197,7 @@ private:
       }
       for (unsigned i = 0; i < inst.Instruction.NumSrcRegs; i++)
          uses_scratch_ |= reads_doubles(inst, i);
-      uses_scratch_ |= moves_coordinate(inst) || detours(inst);
+      uses_scratch_ |= moves_coordinate(inst) || detours(inst) || sample_operand(inst) != nullptr;
       uses_sign_ |= opcode_of(inst) == TGSI_OPCODE_DNEG || opcode_of(inst) == TGSI_OPCODE_DFLR;
    }
 
@@ -215,6 +218,20 @@ private:
              inst.Src[0].Register.File == TGSI_FILE_IMMEDIATE;
    }
 
+   // The operand with the number of a sample as its fourth component: images of several samples. The
+   // translator makes an integer of that component as if it were a float, not so of an immediate's.
+   static const Source *sample_operand(const Instruction &inst)
+   {
+      if (!inst.Instruction.Memory || (inst.Memory.Texture != TGSI_TEXTURE_2D_MSAA &&
+                                       inst.Memory.Texture != TGSI_TEXTURE_2D_ARRAY_MSAA))
+         return nullptr;
+      const bool store = opcode_of(inst) == TGSI_OPCODE_STORE;
+      const unsigned operand = store ? 0 : 1; // loads and atomics name the image before
+      const bool there = operand < inst.Instruction.NumSrcRegs;
+      return there && inst.Src[operand].Register.File != TGSI_FILE_IMMEDIATE ? &inst.Src[operand]
+                                                                            : nullptr;
+   }
+
    // Results that are not floats are not converted to the output's type, save by moves and texture
    // instructions.
    static bool detours(const Instruction &inst)
@@ -226,6 +243,15 @@ private:
    }
 
    // --- writing
+
+   bool wants(const tgsi_full_property &prop) const
+   {
+      const unsigned name = prop.Property.PropertyName;
+      // With "colour 0 goes to all buffers" the second colour of a blend of two is forgotten.
+      if (name == TGSI_PROPERTY_FS_COLOR0_WRITES_ALL_CBUFS && second_colour_)
+         return false;
+      return property_known(name, dialect_);
+   }
 
    void emit(const Instruction &inst) { hooks_.base.emit_instruction(&hooks_.base, &inst); }
 
@@ -321,7 +347,18 @@ private:
       }
       if (opcode_of(inst) == TGSI_OPCODE_DNEG || opcode_of(inst) == TGSI_OPCODE_DFLR)
          replace_double_op(inst);
+      if (const Source *operand = sample_operand(inst))
+         convert_sample(inst.Src[operand - inst.Src]);
       finish(inst);
+   }
+
+   void convert_sample(Source &coord)
+   {
+      const unsigned w = coord.Register.SwizzleW;
+      emit(make(TGSI_OPCODE_MOV, temp_destination(scratch_ + 1, TGSI_WRITEMASK_XYZ), {coord}));
+      emit(make(TGSI_OPCODE_I2F, temp_destination(scratch_ + 1, TGSI_WRITEMASK_W),
+                {swizzled(coord, w, w, w, w)}));
+      coord = temp_source(scratch_ + 1);
    }
 
    // The frontend's translator moves results to outputs with plain moves, which lose the mark of
@@ -467,6 +504,7 @@ private:
    unsigned immediates_ = 0;
    bool uses_scratch_ = false;
    bool uses_sign_ = false;
+   bool second_colour_ = false;
    unsigned scratch_ = 0;
    int sign_immediate_ = 0;
    std::vector<Copied> copied_;

@@ -23,6 +23,8 @@ struct Dialect {
    bool invariant = false;
    // There are no doubles, although they are announced: GLES hosts.
    bool fake_doubles = false;
+   // It blends by GL's advanced equations, which shaders have to allow.
+   bool advanced_blend = false;
    // To be marked as a shader of a separable program.
    bool separable = false;
 };

@@ -76,9 +76,9 @@ def since(spec):
     return f' *(since {spec["since"]})*' if spec.get('since') else ''
 
 def need(spec):
-    for kind, name in spec.get('needs', {}).items():
-        return f'`{name}` above 0' if kind == 'field' else f'`{kind}::{name}`'
-    return None
+    needs = [f'`{name}` above 0' if kind == 'field' else f'`{kind.removeprefix("or_")}::{name}`'
+             for kind, name in spec.get('needs', {}).items()]
+    return ' or '.join(needs) or None
 
 def size_text(p):
     fixed = p.dwords

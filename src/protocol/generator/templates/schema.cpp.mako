@@ -103,8 +103,11 @@ const PacketDesc packets[] = {
     head_mask = 0
     for o in (head or {}).get('allowed', []):
         head_mask |= 1 << (m.object_names.index(o) + 1)
-    need, need_bits, need_name = 'nothing', '0', ''
+    need, need_bits, need_name, or_cap2 = 'nothing', '0', '', '0'
     for k, v in p.spec.get('needs', {}).items():
+        if k == 'or_cap2':
+            or_cap2 = f'cap2::{v}'
+            continue
         need = 'video' if k == 'field' else k
         need_bits = '0' if k == 'field' else f'{k}::{v}'
         need_name = v
@@ -115,7 +118,7 @@ const PacketDesc packets[] = {
    {Ccmd::${p.opcode}, ObjectType::${object_type}, "${p.wire_name}", ${flag(p.variant == 'buffer')},
     ${group_init(p.name, p.name, fields, p.dwords)}, ${parts},
     {TailKind::${kind}, "${tail_name}", ${element}, ${low}, ${high}, ${slots}},
-    ${flag(p.spec.get('trailing'))}, ${flag(head)}, ${hex(head_mask)}, NeedKind::${need}, ${need_bits}, "${need_name}"},
+    ${flag(p.spec.get('trailing'))}, ${flag(head)}, ${hex(head_mask)}, NeedKind::${need}, ${need_bits}, ${or_cap2}, "${need_name}"},
 % endfor
 };
 
