@@ -8,6 +8,7 @@
 #include "pipe/p_context.h"
 #include "pipe/p_screen.h"
 #include "pipe/p_state.h"
+#include "tgsi/tgsi_text.h"
 #include "util/u_simple_shaders.h"
 
 #include "gallium/drivers/virgl/screen.hpp"
@@ -204,4 +205,41 @@ TEST(Extensions, AreNotOfferedByHostsWithoutTheirBits)
    }
    // Groups of one need no host.
    EXPECT_EQ(ask(plain, PIPE_CAP_SHADER_GROUP_VOTE), 1);
+}
+
+TEST(Extensions, CapturedOutputsGoInTheOrderOfTheirBuffers)
+{
+   Session s(caps_without(0));
+   std::vector<tgsi_token> tokens(256);
+   ASSERT_TRUE(tgsi_text_translate("VERT\nDCL OUT[0], POSITION\nDCL OUT[1], GENERIC\n"
+                                   "DCL OUT[2], GENERIC[1]\nIMM[0] FLT32 {1, 2, 3, 4}\n"
+                                   "MOV OUT[0], IMM[0]\nMOV OUT[1], IMM[0]\nMOV OUT[2], IMM[0]\n"
+                                   "END\n",
+                                   tokens.data(), unsigned(tokens.size())));
+   pipe_shader_state state = {};
+   state.type = PIPE_SHADER_IR_TGSI;
+   state.tokens = tokens.data();
+   pipe_stream_output_info &so = state.stream_output;
+   so.num_outputs = 4;
+   so.stride[0] = so.stride[1] = 8;
+   for (unsigned i = 0; i < 4; i++) { // buffers 1, 0, 1, 0; offsets 4, 4, 0, 0
+      so.output[i].register_index = 1 + i / 2;
+      so.output[i].num_components = 4;
+      so.output[i].output_buffer = 1 - i % 2;
+      so.output[i].dst_offset = i < 2 ? 4 : 0;
+   }
+   void *const vs = s->create_vs_state(s.context(), &state);
+   void *handles[PIPE_SHADER_TYPES] = {};
+   handles[PIPE_SHADER_VERTEX] = vs;
+   s->link_shader(s.context(), handles);
+   const auto sent = s.sent<proto::CreateShader>();
+   ASSERT_EQ(sent.size(), 1u);
+   ASSERT_EQ(sent[0].stream_outputs.size(), 4u);
+   for (unsigned i = 0; i < 4; i++) {
+      const proto::StreamOutput &output = sent[0].stream_outputs[i];
+      EXPECT_EQ(uint32_t(output.output_buffer), i / 2) << i;
+      EXPECT_EQ(uint32_t(output.dst_offset), i % 2 ? 4u : 0u) << i;
+      EXPECT_EQ(uint32_t(output.register_index), i % 2 ? 1u : 2u) << i;
+   }
+   s->delete_vs_state(s.context(), vs);
 }

@@ -88,12 +88,14 @@ void groups(Test &t)
 }
 
 // Rectangles upon each other, each of a size and a place of its own.
-void overlapping(Test &t, int count)
+void overlapping(Test &t, int count, void (*between)() = nullptr)
 {
    for (int i = 0; i < count; i++) {
       const float x = -0.95f + 0.1f * static_cast<float>(i),
                   y = -0.9f + 0.07f * static_cast<float>(i);
       t.rect(x, y, x + 1.1f, y + 1.2f);
+      if (between)
+         between();
    }
 }
 
@@ -146,11 +148,8 @@ void framebuffer_fetch(Test &t)
    t.rect();
 }
 
-void advanced_blend(Test &t)
+void blend_all(Test &t, void (*between)())
 {
-   if (!t.need("GL_KHR_blend_equation_advanced") ||
-       !t.need("GL_KHR_blend_equation_advanced_coherent"))
-      return;
    static constexpr GLenum equations[] = {
       GL_MULTIPLY_KHR,       GL_SCREEN_KHR,     GL_OVERLAY_KHR,        GL_DARKEN_KHR,
       GL_LIGHTEN_KHR,        GL_COLORDODGE_KHR, GL_COLORBURN_KHR,      GL_HARDLIGHT_KHR,
@@ -166,7 +165,7 @@ void advanced_blend(Test &t)
    for (GLenum equation : equations) {
       glBlendEquation(equation);
       t.tile(i++);
-      overlapping(t, 4);
+      overlapping(t, 4, between);
    }
    glBlendEquation(GL_FUNC_ADD); // and back
    glBlendFunc(GL_ONE, GL_ONE_MINUS_SRC_ALPHA);
@@ -175,11 +174,28 @@ void advanced_blend(Test &t)
    glDisable(GL_BLEND);
 }
 
+void advanced_blend(Test &t)
+{
+   if (t.need("GL_KHR_blend_equation_advanced_coherent"))
+      blend_all(t, nullptr);
+}
+
+// As it is on hosts that blend by themselves, without fetches.
+void advanced_blend_barriers(Test &t)
+{
+   if (!t.need("GL_KHR_blend_equation_advanced"))
+      return;
+   if (epoxy_has_gl_extension("GL_KHR_blend_equation_advanced_coherent"))
+      glDisable(GL_BLEND_ADVANCED_COHERENT_KHR);
+   blend_all(t, [] { glBlendBarrierKHR(); });
+}
+
 constexpr Scene table[] = {
    {"extension-int64", Api::core, int64},
    {"extension-groups", Api::core, groups},
    {"extension-framebuffer-fetch", Api::core, framebuffer_fetch},
    {"extension-advanced-blend", Api::core, advanced_blend},
+   {"extension-advanced-blend-barriers", Api::core, advanced_blend_barriers},
 };
 
 } // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Shader objects: translated when Gallium creates them, encoded when first bound by a draw.
+#include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "context.hpp"
 #include "protocol/shader_chunks.hpp"
@@ -133,6 +135,13 @@ proto::ObjectHandle use_shader(Context &ctx, Shader *shader)
          outputs[i].dst_offset = so.output[i].dst_offset;
          outputs[i].stream = so.output[i].stream;
       }
+      // The host goes to the next buffer whenever an output's is another, and skips to an output's
+      // offset (vrend_renderer.c, gl_NextBuffer): never back. What comes of SPIR-V is not in order.
+      std::stable_sort(outputs.begin(), outputs.begin() + so.num_outputs,
+                       [](const proto::StreamOutput &a, const proto::StreamOutput &b) {
+                          return std::pair(uint32_t(a.output_buffer), uint32_t(a.dst_offset)) <
+                                 std::pair(uint32_t(b.output_buffer), uint32_t(b.dst_offset));
+                       });
       for (unsigned i = 0; i < PIPE_MAX_SO_BUFFERS; i++)
          first.stream_output_stride[i] = so.stride[i];
       first.stream_outputs = std::span(outputs.data(), so.num_outputs);
