@@ -17,8 +17,12 @@ SANITIZER_ENV = {
     'ASAN_OPTIONS': 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1',
     'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
 }
+THREAD_ENV = {'TSAN_OPTIONS': 'second_deadlock_stack=1'}
 # What a sanitizer prints, even where the program then ends well.
-COMPLAINTS = ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'runtime error:')
+COMPLAINTS = ('ERROR: AddressSanitizer', 'ERROR: LeakSanitizer', 'runtime error:',
+              'WARNING: ThreadSanitizer')
+# Tests in Meson's suite of this name are those that start threads.
+THREADED = 'threads'
 
 
 def command(args, log_path):
@@ -38,14 +42,14 @@ def command(args, log_path):
                                  + (said or verglas_host.last_line(log_path))[:200])
 
 
-def sanitizer_build(config):
-    """Configure the second build folder, without the driver: Mesa's archives are not sanitized."""
-    folder = os.path.join(config.build, 'asan')
+def sanitizer_build(config, name='asan', sanitizers='address,undefined'):
+    """Configure another build folder, without the driver: Mesa's archives are not sanitized."""
+    folder = os.path.join(config.build, name)
     if not os.path.exists(os.path.join(folder, 'build.ninja')):
         shutil.rmtree(folder, ignore_errors=True)
         command(['meson', 'setup', folder, ROOT, '-Ddriver=false', '-Dtests=true',
-                 '-Db_sanitize=address,undefined', '-Db_lundef=false', '-Doptimization=1'],
-                os.path.join(config.log_folder('unit'), 'configure-asan.log'))
+                 f'-Db_sanitize={sanitizers}', '-Db_lundef=false', '-Doptimization=1'],
+                os.path.join(config.log_folder('unit'), f'configure-{name}.log'))
     return folder
 
 
@@ -111,9 +115,13 @@ def run_program(report, test, label, log_base, extra_env):
 
 def run(report, config, suite):
     logs = config.log_folder(suite)
-    for label, folder, env in (('', config.build, {}),
-                               ('sanitized ', sanitizer_build(config), SANITIZER_ENV)):
-        tests = tests_of(folder, suite)
+    builds = [('', config.build, {}, suite),
+              ('sanitized ', sanitizer_build(config), SANITIZER_ENV, suite)]
+    if suite == 'unit':
+        builds.append(('thread-sanitized ', sanitizer_build(config, 'tsan', 'thread'), THREAD_ENV,
+                       THREADED))
+    for label, folder, env, kind in builds:
+        tests = tests_of(folder, kind)
         if not tests:
             report.failed(f'{label}suite {suite}', f'there is no test of it in {folder}')
             continue
