@@ -22,7 +22,7 @@ std::vector<Scene> all_scenes()
         {draw_scenes(), vertex_scenes(), clamp_scenes(), clear_scenes(), blit_scenes(), copy_scenes(),
          shader_scenes(), shader_input_scenes(), texture_scenes(), sampler_scenes(),
          format_scenes(), framebuffer_scenes(), state_scenes(), raster_scenes(), query_scenes(),
-         raster_position_scenes(),
+         raster_position_scenes(), polygon_scenes(),
          feedback_scenes(), buffer_scenes(), coherent_scenes(), transfer_scenes(), sync_scenes(),
          legacy_scenes(),
          gles_scenes(), present_scenes(), extension_scenes()})

@@ -38,9 +38,7 @@ void occlusion(Test &t)
    glDeleteQueries(10, queries);
 }
 
-// What is no draw to the application is not counted, even if the driver draws to do it. A clear
-// within a scissor rectangle is left out: virglrenderer's CLEAR knows no scissor, so it must be
-// drawn, and a query of the host cannot be paused.
+// What is no draw to the application is not counted, even if the driver draws to do it.
 void not_counted(Test &t)
 {
    t.clear({0.1f, 0.1f, 0.1f});
@@ -199,7 +197,58 @@ void many(Test &t)
    t.value("sum", sum);
 }
 
+// Clears within a scissor rectangle and with masks are draws to the host, whose queries know no pause:
+// the result is made of several, wherever it goes.
+void paused(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   GLuint queries[4];
+   glGenQueries(4, queries);
+   const GLuint buffer = t.buffer(GL_QUERY_BUFFER, 64, nullptr);
+   for (int i = 0; i < 4; i++) {
+      const GLenum kind = i == 3 ? GL_ANY_SAMPLES_PASSED : GL_SAMPLES_PASSED;
+      glBeginQuery(kind, queries[i]);
+      if (i > 0) { // the first only clears
+         t.use_flat(colour(i));
+         t.rect(-0.9f, -0.9f, -0.5f, -0.9f + 0.1f * static_cast<float>(i));
+      }
+      for (int k = 0; k < 3; k++) {
+         glEnable(GL_SCISSOR_TEST);
+         glScissor(20 + 40 * k, 100 + 30 * i, 30, 20);
+         glColorMask(k != 1, 1, 1, 1);
+         glClearColor(0.9f, 0.3f, 0.2f * static_cast<float>(k), 1);
+         glClear(GL_COLOR_BUFFER_BIT);
+         glColorMask(1, 1, 1, 1);
+         glDisable(GL_SCISSOR_TEST);
+         if (i == 2)
+            t.rect(0.5f, 0.2f * static_cast<float>(k), 0.6f, 0.2f * static_cast<float>(k) + 0.1f);
+      }
+      glEndQuery(kind);
+   }
+   // To a buffer, and back.
+   glGetQueryObjectui64v(queries[2], GL_QUERY_RESULT, reinterpret_cast<GLuint64 *>(0));
+   glGetQueryObjectuiv(queries[2], GL_QUERY_RESULT, reinterpret_cast<GLuint *>(8));
+   glGetQueryObjectuiv(queries[3], GL_QUERY_RESULT, reinterpret_cast<GLuint *>(12));
+   glGetQueryObjectuiv(queries[2], GL_QUERY_RESULT_AVAILABLE, reinterpret_cast<GLuint *>(16));
+   GLuint words[5] = {};
+   glGetBufferSubData(GL_QUERY_BUFFER, 0, sizeof(words), words);
+   glBindBuffer(GL_QUERY_BUFFER, 0);
+   glDeleteBuffers(1, &buffer);
+   for (GLuint word : words)
+      t.value("buffer", word);
+   for (GLuint query : queries)
+      t.value("samples", result_of(query));
+   for (int i = 0; i < 4; i++) {
+      glBeginConditionalRender(queries[i], i % 2 ? GL_QUERY_NO_WAIT : GL_QUERY_WAIT);
+      t.use_flat(colour(i + 4));
+      t.rect(-0.9f + 0.4f * static_cast<float>(i), 0.7f, -0.6f + 0.4f * static_cast<float>(i), 0.9f);
+      glEndConditionalRender();
+   }
+   glDeleteQueries(4, queries);
+}
+
 constexpr Scene table[] = {
+   {"query-paused", Api::core, paused},
    {"query-occlusion", Api::core, occlusion},
    {"query-not-counted", Api::core, not_counted}, {"query-availability", Api::core, availability},
    {"query-primitives", Api::core, primitives}, {"query-time", Api::core, time},

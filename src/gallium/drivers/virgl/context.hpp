@@ -46,9 +46,26 @@ struct BlendState : Object {
    proto::CreateBlend packet;
 };
 
-struct RasterizerState : Object {
+// How a draw wants the rasterizer other than it was made: see polygon.cpp.
+struct RasterizerTweak {
+   bool one_mode = false; // both faces are drawn in `mode`
+   bool no_stipple = false;
+   uint8_t mode = 0; // PIPE_POLYGON_MODE
+   uint8_t cull = 0; // faces not to be drawn besides, PIPE_FACE
+   bool operator==(const RasterizerTweak &) const = default;
+};
+
+struct RasterizerObject : Object {
    proto::CreateRasterizer packet;
+};
+
+struct RasterizerState : RasterizerObject {
    pipe_rasterizer_state state; // for primitive conversion
+   bool plain = true;           // needs no tweaks whatever is drawn
+   struct Tweaked : RasterizerObject {
+      RasterizerTweak tweak;
+   };
+   std::vector<std::unique_ptr<Tweaked>> tweaked; // made when first needed
 };
 
 struct DsaState : Object {
@@ -71,12 +88,14 @@ struct VertexElements : Object {
    // vrend_draw_bind_vertex_binding).
    bool remapped = false;
    std::array<uint8_t, PIPE_MAX_ATTRIBS> binding_map{};
+   std::array<pipe_format, PIPE_MAX_ATTRIBS> formats{};
 };
 
 struct Shader : Object {
    pipe_shader_type stage{};
    ShaderText text;
    uint32_t samplers = 0; // bit n: it samples slot n
+   int edge_flag = -1;    // the input that a vertex shader passes on as edge flag
    bool valid = false;
    // Made when draws need them, by the driver's thread alone.
    struct Variant;
@@ -223,6 +242,7 @@ struct Context {
    DsaState *dsa = nullptr;
    VertexElements *vertex_elements = nullptr;
    proto::ObjectHandle sent_blend{}, sent_rasterizer{}, sent_dsa{}, sent_vertex_elements{};
+   RasterizerTweak rasterizer_tweak; // of the draw that is being recorded
 
    pipe_framebuffer_state framebuffer{};
    std::array<proto::ObjectHandle, PIPE_MAX_COLOR_BUFS> sent_color_buffers{};
@@ -265,11 +285,15 @@ struct Context {
 
    struct {
       struct Query *query = nullptr;
+      struct QueryPart *part = nullptr; // of it
       bool condition = false;
       uint32_t mode = 0;
    } render_condition;
 
    bool sent_render_condition = false;
+   std::vector<struct Query *> active_queries; // between begin and end
+   bool queries_paused = false;                // what is drawn is not the application's
+   bool queries_closed = false;                // some of them wait for a draw to go on
    BlendState no_logicop; // see toggle_logicop()
    bool change_logicop = false;
    int sent_logicop = -1;
@@ -334,6 +358,17 @@ void emit_draw_state(Context &ctx);
 void emit_compute_state(Context &ctx);
 void emit_framebuffer_state(Context &ctx);
 void emit_render_condition(Context &ctx);
+
+// A draw as Gallium asks for it, made of points or lines instead where the host would draw the edges of
+// its polygons otherwise. False where it need not be.
+bool draw_unfilled(Context &ctx, const pipe_draw_info &info, unsigned drawid,
+                   const pipe_draw_start_count_bias *draws, unsigned num_draws);
+// How the rasterizer has to be for a draw: as often as the draw has to be made.
+struct PolygonPasses {
+   RasterizerTweak pass[2];
+   unsigned count = 1;
+};
+PolygonPasses polygon_passes(const Context &ctx, unsigned mode);
 
 // Encode-at-first-use; each returns the handle to name in a command (none for nullptr).
 proto::ObjectHandle use_shader(Context &ctx, Shader *shader);

@@ -5,6 +5,7 @@
 #include "util/u_upload_mgr.h"
 
 #include "context.hpp"
+#include "query.hpp"
 
 namespace virgl {
 
@@ -16,6 +17,8 @@ constexpr uint32_t draw_room = 128;
 // Makes the host's state right for a draw that will find room in the same batch.
 void prepare_draw(Context &ctx)
 {
+   if (ctx.queries_closed && !ctx.queries_paused) [[unlikely]]
+      resume_queries(ctx);
    ctx.make_room(draw_room);
    emit_draw_state(ctx);
    // State may have filled the batch, and a new one wants some of it again.
@@ -193,6 +196,10 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
    if (!indirect && info->instance_count == 0)
       return;
 
+   if (ctx.rasterizer && !ctx.rasterizer->plain && !indirect &&
+       draw_unfilled(ctx, *info, drawid, draws, num_draws))
+      return;
+
    // Primitives the host lacks (quads and polygons on core profiles) become others.
    if (!(ctx.screen.primitives & (1u << info->mode)) && ctx.rasterizer) {
       pipe_draw_info kept = *info;
@@ -202,18 +209,25 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
       return;
    }
 
-   prepare_draw(ctx);
-   if (from_buffer) {
-      draw_indirect(ctx, *info, drawid, *indirect);
-   } else if (indirect && indirect->count_from_stream_output) {
-      proto::DrawVbo draw = describe(ctx, *info, drawid);
-      draw.count_from_so = indirect->count_from_stream_output->buffer_size;
-      draw.start = draws[0].start;
-      draw.count = draws[0].count;
-      note_draw(ctx, *info, 0, 0, 0, nullptr, 0, true);
-      ctx.emit(draw);
-   } else {
-      draw_direct(ctx, *info, drawid, draws, num_draws);
+   const PolygonPasses passes = polygon_passes(ctx, info->mode);
+   for (unsigned i = 0; i < passes.count; i++) {
+      if (!(passes.pass[i] == ctx.rasterizer_tweak)) {
+         ctx.rasterizer_tweak = passes.pass[i];
+         ctx.set_dirty(Dirty::rasterizer);
+      }
+      prepare_draw(ctx);
+      if (from_buffer) {
+         draw_indirect(ctx, *info, drawid, *indirect);
+      } else if (indirect && indirect->count_from_stream_output) {
+         proto::DrawVbo draw = describe(ctx, *info, drawid);
+         draw.count_from_so = indirect->count_from_stream_output->buffer_size;
+         draw.start = draws[0].start;
+         draw.count = draws[0].count;
+         note_draw(ctx, *info, 0, 0, 0, nullptr, 0, true);
+         ctx.emit(draw);
+      } else {
+         draw_direct(ctx, *info, drawid, draws, num_draws);
+      }
    }
 }
 

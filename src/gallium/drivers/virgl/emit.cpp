@@ -108,9 +108,33 @@ void toggle_logicop(Context &ctx)
    emit_bound_object(ctx, proto::ObjectType::blend, ctx.blend, ctx.sent_blend);
 }
 
+// The bound rasterizer as the draw wants it.
+RasterizerObject *tweaked_rasterizer(Context &ctx)
+{
+   RasterizerState *state = ctx.rasterizer;
+   const RasterizerTweak &tweak = ctx.rasterizer_tweak;
+   if (!state || tweak == RasterizerTweak{})
+      return state;
+   for (const auto &made : state->tweaked) {
+      if (made->tweak == tweak)
+         return made.get();
+   }
+   auto made = std::make_unique<RasterizerState::Tweaked>();
+   made->tweak = tweak;
+   made->packet = state->packet;
+   made->handle = made->packet.handle = ctx.screen.new_object();
+   if (tweak.one_mode)
+      made->packet.fill_front = made->packet.fill_back = tweak.mode;
+   if (tweak.no_stipple)
+      made->packet.poly_stipple_enable = false;
+   made->packet.cull_face |= tweak.cull;
+   return state->tweaked.emplace_back(std::move(made)).get();
+}
+
 void emit_rasterizer(Context &ctx)
 {
-   emit_bound_object(ctx, proto::ObjectType::rasterizer, ctx.rasterizer, ctx.sent_rasterizer);
+   emit_bound_object(ctx, proto::ObjectType::rasterizer, tweaked_rasterizer(ctx),
+                     ctx.sent_rasterizer);
    // The host works out a viewport's depth range when it gets the viewport, by the clip_halfz bound
    // at that time (virglrenderer, vrend_set_viewport_states).
    if (ctx.rasterizer && ctx.rasterizer->packet.clip_halfz != ctx.sent_clip_halfz) {
@@ -459,14 +483,14 @@ void emit_render_condition(Context &ctx)
    ctx.dirty &= ~bit;
    auto &rc = ctx.render_condition;
    // To end a condition that never began is an error on the host.
-   if (!rc.query && !ctx.sent_render_condition)
+   if (!rc.part && !ctx.sent_render_condition)
       return;
    // So is to begin one inside another.
-   if (rc.query && ctx.sent_render_condition)
+   if (rc.part && ctx.sent_render_condition)
       ctx.emit(proto::SetRenderCondition{});
-   ctx.sent_render_condition = rc.query != nullptr;
-   ctx.emit(proto::SetRenderCondition{.handle = rc.query ? use_query(ctx, *rc.query)
-                                                         : ObjectHandle::none,
+   ctx.sent_render_condition = rc.part != nullptr;
+   ctx.emit(proto::SetRenderCondition{.handle = rc.part ? use_query(ctx, *rc.query, *rc.part)
+                                                        : ObjectHandle::none,
                                       .condition = rc.condition,
                                       .mode = rc.mode});
 }

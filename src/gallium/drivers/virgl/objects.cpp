@@ -106,6 +106,8 @@ void *create_rasterizer(pipe_context *pipe, const pipe_rasterizer_state *state)
    p.offset_units = s.offset_units;
    p.offset_scale = s.offset_scale;
    p.offset_clamp = s.offset_clamp;
+   object->plain = s.fill_front == PIPE_POLYGON_MODE_FILL &&
+                   s.fill_back == PIPE_POLYGON_MODE_FILL && !s.poly_stipple_enable;
    return object;
 }
 
@@ -246,6 +248,7 @@ void *create_vertex_elements(pipe_context *pipe, unsigned count, const pipe_vert
       to.vertex_buffer_index = object->remapped ? i : elements[i].vertex_buffer_index;
       to.src_format = format_to_host(static_cast<pipe_format>(elements[i].src_format));
       object->binding_map[i] = elements[i].vertex_buffer_index;
+      object->formats[i] = static_cast<pipe_format>(elements[i].src_format);
    }
    object->packet.handle = object->handle;
    object->packet.elements = std::span(object->elements.data(), count);
@@ -278,6 +281,20 @@ void delete_object(pipe_context *pipe, void *state)
    delete object;
 }
 
+void delete_rasterizer(pipe_context *pipe, void *state)
+{
+   Context &ctx = Context::from(pipe);
+   if (auto *object = static_cast<RasterizerState *>(state)) {
+      for (const auto &tweaked : object->tweaked) {
+         if (ctx.sent_rasterizer == tweaked->handle)
+            ctx.sent_rasterizer = proto::ObjectHandle::none;
+         retire_object(ctx, proto::ObjectType::rasterizer, *tweaked);
+      }
+   }
+   delete_object<RasterizerState, proto::ObjectType::rasterizer, &Context::rasterizer,
+                 &Context::sent_rasterizer>(pipe, state);
+}
+
 } // namespace
 
 void context_init_objects(Context &ctx)
@@ -290,8 +307,7 @@ void context_init_objects(Context &ctx)
       delete_object<BlendState, ObjectType::blend, &Context::blend, &Context::sent_blend>;
    p.create_rasterizer_state = create_rasterizer;
    p.bind_rasterizer_state = bind_rasterizer;
-   p.delete_rasterizer_state = delete_object<RasterizerState, ObjectType::rasterizer,
-                                             &Context::rasterizer, &Context::sent_rasterizer>;
+   p.delete_rasterizer_state = delete_rasterizer;
    p.create_depth_stencil_alpha_state = create_dsa;
    p.bind_depth_stencil_alpha_state = bind_dsa;
    p.delete_depth_stencil_alpha_state =

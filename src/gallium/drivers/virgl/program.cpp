@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Shader objects: translated when Gallium creates them, encoded when first bound by a draw.
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <utility>
+
+#include "nir.h"
 
 #include "context.hpp"
 #include "protocol/shader_chunks.hpp"
@@ -29,6 +32,15 @@ uint32_t declared_samplers(const std::string &text)
    return mask;
 }
 
+// Mesa has the shader pass edge flags on while they matter, as the last of its inputs.
+int edge_flag_input(const pipe_shader_state &state)
+{
+   if (state.type != PIPE_SHADER_IR_NIR)
+      return -1;
+   const shader_info &info = static_cast<const nir_shader *>(state.ir.nir)->info;
+   return info.outputs_written & VARYING_BIT_EDGE ? std::popcount(info.inputs_read) - 1 : -1;
+}
+
 template <pipe_shader_type stage>
 void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
 {
@@ -36,6 +48,8 @@ void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
    auto *shader = new Shader;
    shader->handle = ctx.screen.new_object();
    shader->stage = stage;
+   if (stage == PIPE_SHADER_VERTEX)
+      shader->edge_flag = edge_flag_input(*state);
    shader->valid = shader_translate(ctx.screen, stage, *state, shader->text);
    shader->samplers = declared_samplers(shader->text.text);
    return shader;

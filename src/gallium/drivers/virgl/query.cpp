@@ -74,19 +74,65 @@ BoRef create_result_memory(Context &ctx)
    return ctx.screen.ws->create_resource(desc);
 }
 
+// What an application does not see drawn is not counted; of other queries it is of no concern.
+bool pausable(pipe_query_type type)
+{
+   switch (type) {
+   case PIPE_QUERY_OCCLUSION_COUNTER:
+   case PIPE_QUERY_OCCLUSION_PREDICATE:
+   case PIPE_QUERY_OCCLUSION_PREDICATE_CONSERVATIVE:
+   case PIPE_QUERY_PRIMITIVES_GENERATED:
+   case PIPE_QUERY_PIPELINE_STATISTICS_SINGLE:
+      return true;
+   default:
+      return false;
+   }
+}
+
+void open_part(Context &ctx, Query &query)
+{
+   // Occlusion and the like count what draws do on the current framebuffer.
+   ctx.emit(proto::BeginQuery{.handle = use_query(ctx, query)});
+   query.open = true;
+}
+
+void close_part(Context &ctx, Query &query)
+{
+   const proto::ObjectHandle handle = use_query(ctx, query);
+   if (std::byte *memory = query.part.bo->map()) {
+      const uint32_t pending = uint32_t(proto::QueryStateValue::wait_host);
+      std::memcpy(memory + offsetof(proto::QueryState, query_state), &pending, sizeof(pending));
+   }
+   // One reservation: a result requested in another submission than the end would be early.
+   ctx.make_room(8);
+   ctx.batch.write(proto::EndQuery{.handle = handle});
+   ctx.batch.write(proto::GetQueryResult{.handle = handle, .wait = false});
+   ctx.batch.reference(*query.part.bo);
+   query.open = false;
+}
+
+void retire_part(Context &ctx, QueryPart &part)
+{
+   retire_object(ctx, proto::ObjectType::query, part.object, std::move(part.bo));
+}
+
 // A query used again while the host may still write the answer of its use before, or, on hosts that
 // share no memory, still holds that answer: it gets another object and other memory.
 void renew_if_pending(Context &ctx, Query &query)
 {
-   if (!query.bo || !query.fence ||
+   if (ctx.render_condition.query == &query)
+      ctx.render_condition.part = &query.part;
+   for (QueryPart &part : query.earlier)
+      retire_part(ctx, part);
+   query.earlier.clear();
+   if (!query.part.bo || !query.fence ||
        (query.ready && ctx.screen.ws->features().encoded_transfers))
       return;
    BoRef memory = create_result_memory(ctx);
    if (!memory)
       return;
-   retire_object(ctx, proto::ObjectType::query, query.object, std::move(query.bo));
-   query.bo = std::move(memory);
-   query.object = {ctx.screen.new_object(), false};
+   retire_part(ctx, query.part);
+   query.part = {{ctx.screen.new_object(), false}, std::move(memory)};
    query.fence.reset();
 }
 
@@ -96,11 +142,11 @@ pipe_query *create_query(pipe_context *pipe, unsigned type, unsigned index)
    auto *query = new Query{};
    query->type = static_cast<pipe_query_type>(type);
    query->index = index;
-   query->object.handle = ctx.screen.new_object();
+   query->part.object.handle = ctx.screen.new_object();
 
    proto::QueryType unused;
    if (host_query_type(query->type, unused)) {
-      query->bo = create_result_memory(ctx);
+      query->part.bo = create_result_memory(ctx);
    } else if (query->type != PIPE_QUERY_GPU_FINISHED &&
               query->type != PIPE_QUERY_TIMESTAMP_DISJOINT) {
       delete query;
@@ -117,7 +163,10 @@ void destroy_query(pipe_context *pipe, pipe_query *q)
       ctx.render_condition = {};
       ctx.set_dirty(Dirty::render_condition);
    }
-   retire_object(ctx, proto::ObjectType::query, query.object, query.bo);
+   std::erase(ctx.active_queries, &query);
+   for (QueryPart &part : query.earlier)
+      retire_part(ctx, part);
+   retire_part(ctx, query.part);
    delete &query;
 }
 
@@ -128,9 +177,13 @@ bool begin_query(pipe_context *pipe, pipe_query *q)
    renew_if_pending(ctx, query);
    query.ready = false;
    query.begun = true;
-   if (query.bo) {
-      // Occlusion and the like count what draws do on the current framebuffer.
-      ctx.emit(proto::BeginQuery{.handle = use_query(ctx, query)});
+   if (query.part.bo) {
+      ctx.active_queries.push_back(&query);
+      open_part(ctx, query);
+      if (ctx.queries_paused && pausable(query.type)) {
+         close_part(ctx, query);
+         ctx.queries_closed = true;
+      }
    }
    return true;
 }
@@ -141,29 +194,19 @@ bool end_query(pipe_context *pipe, pipe_query *q)
    Query &query = from(q);
    if (!query.begun)
       renew_if_pending(ctx, query);
+   if (query.part.bo && (query.open || !query.begun))
+      close_part(ctx, query);
    query.begun = false;
    query.ready = false;
-   if (query.bo) {
-      const proto::ObjectHandle handle = use_query(ctx, query);
-      if (std::byte *memory = query.bo->map()) {
-         const uint32_t pending = uint32_t(proto::QueryStateValue::wait_host);
-         std::memcpy(memory + offsetof(proto::QueryState, query_state), &pending, sizeof(pending));
-      }
-      // One reservation: a result requested in another submission than the end would be early.
-      ctx.make_room(8);
-      ctx.batch.write(proto::EndQuery{.handle = handle});
-      ctx.batch.write(proto::GetQueryResult{.handle = handle, .wait = false});
-      ctx.batch.reference(*query.bo);
-   } else {
-      ctx.make_room(1);
-   }
+   std::erase(ctx.active_queries, &query);
+   ctx.make_room(1); // for the fence, where the query was closed before
    query.fence = std::make_shared<Fence>(&ctx);
    ctx.batch.attach(query.fence);
    return true;
 }
 
 // Reads the host's answer. On hosts that share no memory it has to be fetched first.
-bool read_result(Screen &screen, Query &query, bool wait)
+bool read_part(Screen &screen, pipe_query_type type, Bo &bo, bool wait, uint64_t &result)
 {
    Winsys &ws = *screen.ws;
    const bool shared = ws.features().encoded_transfers;
@@ -174,11 +217,11 @@ bool read_result(Screen &screen, Query &query, bool wait)
    StallTimer stall(std::chrono::milliseconds{50});
    for (;;) {
       if (!shared) {
-         if (!ws.transfer_from_host(*query.bo, 0, {.width = sizeof(proto::QueryState)}, {}) ||
-             !ws.wait_idle(*query.bo, UINT64_MAX))
+         if (!ws.transfer_from_host(bo, 0, {.width = sizeof(proto::QueryState)}, {}) ||
+             !ws.wait_idle(bo, UINT64_MAX))
             return false;
       }
-      const std::byte *memory = query.bo->map();
+      const std::byte *memory = bo.map();
       if (!memory || ws.lost())
          return false;
       proto::QueryState state;
@@ -186,9 +229,7 @@ bool read_result(Screen &screen, Query &query, bool wait)
       if (state.query_state == uint32_t(proto::QueryStateValue::done)) {
          std::atomic_thread_fence(std::memory_order_acquire);
          std::memcpy(&state, memory, sizeof(state));
-         query.result = is_64_bit(query.type) || state.result_size == 8 ? state.result
-                                                                        : uint32_t(state.result);
-         query.ready = true;
+         result = is_64_bit(type) || state.result_size == 8 ? state.result : uint32_t(state.result);
          return true;
       }
       if (!wait) {
@@ -206,6 +247,22 @@ bool read_result(Screen &screen, Query &query, bool wait)
       if (shared && !ws.poll_host())
          return false;
    }
+}
+
+bool read_result(Screen &screen, Query &query, bool wait)
+{
+   uint64_t sum = 0;
+   if (!read_part(screen, query.type, *query.part.bo, wait, sum))
+      return false;
+   for (QueryPart &part : query.earlier) {
+      uint64_t counted = 0;
+      if (!read_part(screen, query.type, *part.bo, wait, counted))
+         return false;
+      sum += counted;
+   }
+   query.result = sum;
+   query.ready = true;
+   return true;
 }
 
 bool get_query_result(pipe_context *pipe, pipe_query *q, bool wait, pipe_query_result *result)
@@ -232,7 +289,7 @@ bool get_query_result(pipe_context *pipe, pipe_query *q, bool wait, pipe_query_r
       if (!screen.ws->wait_submission(query.fence->number(), wait ? UINT64_MAX : 0))
          return false;
       take_read_backs(screen);
-      if (!query.bo) {
+      if (!query.part.bo) {
          query.result = 1;
          query.ready = true;
       } else if (!read_result(screen, query, wait)) {
@@ -258,14 +315,42 @@ bool get_query_result(pipe_context *pipe, pipe_query *q, bool wait, pipe_query_r
    return true;
 }
 
+// The sum of several of the host's queries, which the host cannot write: it is waited for.
+void write_sum(Context &ctx, Query &query, pipe_query_value_type type, int index,
+               pipe_resource *resource, unsigned offset)
+{
+   pipe_query_result result{};
+   if (!get_query_result(&ctx.base, reinterpret_cast<pipe_query *>(&query), true, &result))
+      return;
+   // Predicates have nothing beside their bool.
+   const uint64_t value = index == -1 ? 1 : result.u64;
+   uint32_t narrow = 0;
+   switch (type) {
+   case PIPE_QUERY_TYPE_I32:
+      narrow = uint32_t(std::min<uint64_t>(value, INT32_MAX));
+      break;
+   case PIPE_QUERY_TYPE_U32:
+      narrow = uint32_t(std::min<uint64_t>(value, UINT32_MAX));
+      break;
+   default:
+      ctx.base.buffer_subdata(&ctx.base, resource, PIPE_MAP_WRITE, offset, sizeof(value), &value);
+      return;
+   }
+   ctx.base.buffer_subdata(&ctx.base, resource, PIPE_MAP_WRITE, offset, sizeof(narrow), &narrow);
+}
+
 void get_query_result_resource(pipe_context *pipe, pipe_query *q, enum pipe_query_flags flags,
                                enum pipe_query_value_type type, int index, pipe_resource *resource,
                                unsigned offset)
 {
    Context &ctx = Context::from(pipe);
    Query &query = from(q);
-   if (!query.bo)
+   if (!query.part.bo)
       return;
+   if (!query.earlier.empty()) {
+      write_sum(ctx, query, type, index, resource, offset);
+      return;
+   }
    Resource &res = *Resource::from(resource);
    ctx.make_room(query_room);
    const proto::ResourceHandle target = use_buffer(ctx, res);
@@ -284,30 +369,82 @@ void render_condition(pipe_context *pipe, pipe_query *q, bool condition,
                       enum pipe_render_cond_flag mode)
 {
    Context &ctx = Context::from(pipe);
-   ctx.render_condition = {q ? &from(q) : nullptr, condition, uint32_t(mode)};
+   QueryPart *part = nullptr;
+   if (q && from(q).part.bo) {
+      // Of several parts one that counted something stands for all.
+      Query &query = from(q);
+      part = &query.part;
+      pipe_query_result unused;
+      if (!query.earlier.empty())
+         get_query_result(pipe, q, true, &unused);
+      for (QueryPart &earlier : query.earlier) {
+         uint64_t counted = 0;
+         if (read_part(ctx.screen, query.type, *earlier.bo, true, counted) && counted > 0)
+            part = &earlier;
+      }
+   }
+   ctx.render_condition = {q ? &from(q) : nullptr, part, condition, uint32_t(mode)};
    ctx.set_dirty(Dirty::render_condition);
 }
 
-void set_active_query_state(pipe_context *, bool) {}
+void set_active_query_state(pipe_context *pipe, bool enable)
+{
+   Context &ctx = Context::from(pipe);
+   ctx.queries_paused = !enable;
+   if (enable)
+      return; // the next draw goes on
+   for (Query *query : ctx.active_queries) {
+      if (query->open && pausable(query->type)) {
+         close_part(ctx, *query);
+         ctx.queries_closed = true;
+      }
+   }
+}
 
 } // namespace
 
-proto::ObjectHandle use_query(Context &ctx, Query &query)
+proto::ObjectHandle use_query(Context &ctx, const Query &query, QueryPart &part)
 {
-   if (!query.bo)
+   if (!part.bo)
       return proto::ObjectHandle::none;
-   ctx.batch.reference(*query.bo);
-   if (!query.object.encoded) {
+   ctx.batch.reference(*part.bo);
+   if (!part.object.encoded) {
       proto::QueryType type{};
       host_query_type(query.type, type);
-      query.object.encoded = true;
-      ctx.emit(proto::CreateQuery{.handle = query.object.handle,
+      part.object.encoded = true;
+      ctx.emit(proto::CreateQuery{.handle = part.object.handle,
                                   .type = type,
                                   .index = query.index,
                                   .offset = 0,
-                                  .resource = query.bo->handle()});
+                                  .resource = part.bo->handle()});
    }
-   return query.object.handle;
+   return part.object.handle;
+}
+
+void resume_queries(Context &ctx)
+{
+   ctx.queries_closed = false;
+   for (Query *query : ctx.active_queries) {
+      if (query->open)
+         continue;
+      BoRef memory = create_result_memory(ctx);
+      if (!memory)
+         continue;
+      query->earlier.push_back(std::move(query->part));
+      query->part = {{ctx.screen.new_object(), false}, std::move(memory)};
+      open_part(ctx, *query);
+   }
+}
+
+bool counts_primitives(const Context &ctx)
+{
+   for (const Query *query : ctx.active_queries) {
+      if (query->type == PIPE_QUERY_PRIMITIVES_GENERATED ||
+          query->type == PIPE_QUERY_PRIMITIVES_EMITTED ||
+          query->type == PIPE_QUERY_PIPELINE_STATISTICS_SINGLE)
+         return true;
+   }
+   return false;
 }
 
 void context_init_queries(Context &ctx)
