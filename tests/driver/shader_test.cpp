@@ -501,6 +501,31 @@ TEST_F(Translation, OfAGroupsNumbersMakesThemConstant)
    EXPECT_HAS(text, "111100"); // folded
 }
 
+TEST_F(Translation, OfAtomicsOfFloatsLoops)
+{
+   for (nir_intrinsic_op op : {nir_intrinsic_ssbo_atomic_fmin, nir_intrinsic_ssbo_atomic_fmax,
+                               nir_intrinsic_ssbo_atomic_fcomp_swap}) {
+      const bool swap = op == nir_intrinsic_ssbo_atomic_fcomp_swap;
+      const std::string text = group_text(able_caps(), [&](nir_builder *b, auto load) {
+         nir_intrinsic_instr *atomic = nir_intrinsic_instr_create(b->shader, op);
+         atomic->src[0] = nir_src_for_ssa(nir_imm_int(b, 0));
+         atomic->src[1] = nir_src_for_ssa(nir_imm_int(b, 16));
+         atomic->src[2] = nir_src_for_ssa(load(0));
+         if (swap)
+            atomic->src[3] = nir_src_for_ssa(load(4));
+         nir_ssa_dest_init(&atomic->instr, &atomic->dest, 1, 32, nullptr);
+         nir_builder_instr_insert(b, &atomic->instr);
+         return &atomic->dest.ssa;
+      });
+      EXPECT_HAS(text, "BGNLOOP");
+      EXPECT_HAS(text, "ATOMCAS");
+      EXPECT_LACKS(text, "ATOMF");
+      EXPECT_HAS(text, op == nir_intrinsic_ssbo_atomic_fmin   ? "MIN"
+                       : op == nir_intrinsic_ssbo_atomic_fmax ? "MAX"
+                                                              : "FSNE");
+   }
+}
+
 TEST_F(Translation, OfLongIntegersUsesShortOnes)
 {
    const std::string text = group_text(able_caps(), [](nir_builder *b, auto load) {

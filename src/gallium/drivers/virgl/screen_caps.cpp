@@ -191,6 +191,9 @@ private:
       // Groups of one invocation do (shader_subgroups.cpp). Ballots are 64-bit integers.
       on({PIPE_CAP_SHADER_GROUP_VOTE}, lim().glsl_level >= 130);
       on({PIPE_CAP_SHADER_BALLOT}, lim().glsl_level >= 400);
+      // By loops (shader_atomics.cpp).
+      on({PIPE_CAP_ATOMIC_FLOAT_MINMAX},
+         lim().stage(proto::ShaderStage::fragment).shader_buffers > 0);
       on({PIPE_CAP_GL_SPIRV}, lim().glsl_level >= 330); // Mesa makes NIR of it
       on({PIPE_CAP_COMPUTE}, lim().stage(proto::ShaderStage::compute).present);
       on({PIPE_CAP_SHADER_CLOCK}, has(cap::shader_clock));

@@ -3,6 +3,7 @@
 #include "gallium/drivers/virgl/limits.hpp"
 #include "gallium/drivers/virgl/screen.hpp"
 #include "gallium/drivers/virgl/shader.hpp"
+#include "gallium/drivers/virgl/shader_atomics.hpp"
 #include "gallium/drivers/virgl/shader_subgroups.hpp"
 #include "gallium/drivers/virgl/shader_tgsi.hpp"
 
@@ -53,6 +54,7 @@ bool offset_on_shadow_array(const nir_instr *instr, const void *)
 void lower_for_host(const Screen &screen, nir_shader *nir)
 {
    lower_subgroups(nir, screen.has2(cap2::group_vote));
+   lower_float_atomics(nir);
    if (screen.limits->gles_host && !screen.has2(cap2::texture_shadow_lod)) {
       nir_lower_tex_options options{};
       options.lower_offset_filter = offset_on_shadow_array;
