@@ -186,7 +186,7 @@ TEST(Limits, AGoodHostIsTakenAtItsWord)
    EXPECT_EQ(l.vertex_streams, 4u);
    EXPECT_EQ(l.patch_varyings, 32u);
    EXPECT_EQ(l.anisotropy, 16.0f);
-   EXPECT_EQ(l.combined_shader_buffers, 96u);
+   EXPECT_EQ(l.combined_shader_buffers, 32u); // the protocol's slots
    const StageLimits &fs = l.stage(ShaderStage::fragment);
    EXPECT_EQ(fs.inputs, 32u);
    EXPECT_EQ(fs.outputs, 8u);

@@ -170,3 +170,67 @@ TEST(Variant, RefusesWhatIsNoShader)
    base.text = "FRAG\nNONSENSE\n";
    EXPECT_FALSE(shader_variant(base, PIPE_SHADER_FRAGMENT, clamping(1), out));
 }
+
+TEST(Variant, MovesSlots)
+{
+   ShaderKey key;
+   key.buffer_base = 5;
+   key.image_base = 2;
+   const std::string out = variant("FRAG\n"
+                                   "DCL IN[0], GENERIC[0], PERSPECTIVE\n"
+                                   "DCL OUT[0], COLOR\n"
+                                   "DCL BUFFER[0]\n"
+                                   "DCL BUFFER[3]\n"
+                                   "DCL IMAGE[1], 2D, PIPE_FORMAT_R32_UINT, WR\n"
+                                   "DCL TEMP[0]\n"
+                                   "LOAD TEMP[0].x, BUFFER[3], IN[0].xxxx\n"
+                                   "STORE BUFFER[0].x, IN[0].xxxx, TEMP[0].xxxx\n"
+                                   "ATOMUADD TEMP[0].x, BUFFER[0], IN[0].xxxx, TEMP[0].xxxx\n"
+                                   "STORE IMAGE[1], IN[0], TEMP[0], 2D, PIPE_FORMAT_R32_UINT\n"
+                                   "END\n",
+                                   key);
+   EXPECT_HAS(out, "DCL BUFFER[5]");
+   EXPECT_HAS(out, "DCL BUFFER[8]");
+   EXPECT_HAS(out, "DCL IMAGE[3], 2D");
+   EXPECT_HAS(out, "LOAD TEMP[0].x, BUFFER[8], IN[0].xxxx");
+   EXPECT_HAS(out, "STORE BUFFER[5].x, IN[0].xxxx, TEMP[0].xxxx");
+   EXPECT_HAS(out, "ATOMUADD TEMP[0].x, BUFFER[5], IN[0].xxxx, TEMP[0].xxxx");
+   EXPECT_HAS(out, "STORE IMAGE[3], IN[0], TEMP[0], 2D, PIPE_FORMAT_R32_UINT");
+   EXPECT_LACKS(out, "IMM");
+}
+
+TEST(Variant, AddsTheFirstLayer)
+{
+   ShaderKey key;
+   key.layers[1] = {4, 12};
+   const auto with = [&](const std::string &target, const std::string &instruction) {
+      return variant("FRAG\n"
+                     "DCL IN[0], GENERIC[0], PERSPECTIVE\n"
+                     "DCL OUT[0], COLOR\n"
+                     "DCL IMAGE[0], " + target + ", PIPE_FORMAT_R32_UINT, WR\n"
+                     "DCL IMAGE[1], " + target + ", PIPE_FORMAT_R32_UINT, WR\n"
+                     "DCL TEMP[0]\n"
+                     "IMM[0] UINT32 {1, 2, 3, 1}\n" +
+                     instruction + ", " + target + ", PIPE_FORMAT_R32_UINT\nEND\n",
+                     key);
+   };
+   std::string out = with("2D_ARRAY", "LOAD TEMP[0], IMAGE[1], IN[0]");
+   EXPECT_HAS(out, "IMM[1] UINT32 {4, 12, 2, 0}");
+   EXPECT_HAS(out, "MOV TEMP[1], IN[0]");
+   EXPECT_HAS(out, "UADD TEMP[1].z, TEMP[1], IMM[1].xxxx");
+   EXPECT_HAS(out, "LOAD TEMP[0], IMAGE[1], TEMP[1], 2D_ARRAY");
+   EXPECT_LACKS(out, "I2F");
+   out = with("1D_ARRAY", "STORE IMAGE[1], IN[0], TEMP[0]");
+   EXPECT_HAS(out, "UADD TEMP[1].y, TEMP[1], IMM[1].xxxx");
+   EXPECT_HAS(out, "STORE IMAGE[1], TEMP[1], TEMP[0], 1D_ARRAY");
+   EXPECT_HAS(with("CUBE", "ATOMUADD TEMP[0].x, IMAGE[1], IN[0], TEMP[0].xxxx"),
+              "ATOMUADD TEMP[0].x, IMAGE[1], TEMP[1], TEMP[0].xxxx");
+   // Sizes count the view's layers, or its cubes.
+   EXPECT_HAS(with("2D_ARRAY", "RESQ TEMP[0].xyz, IMAGE[1]"), "MOV TEMP[0].z, IMM[1].yyyy");
+   EXPECT_HAS(with("CUBEARRAY", "RESQ TEMP[0].xyz, IMAGE[1]"), "MOV TEMP[0].z, IMM[1].zzzz");
+   EXPECT_LACKS(with("2D_ARRAY", "RESQ TEMP[0].xy, IMAGE[1]"), "MOV");
+   // The other image, and what has no layers, stay as they are.
+   EXPECT_LACKS(with("2D_ARRAY", "LOAD TEMP[0], IMAGE[0], IN[0]"), "UADD");
+   EXPECT_LACKS(with("3D", "LOAD TEMP[0], IMAGE[1], IN[0]"), "UADD");
+   EXPECT_HAS(with("2D_ARRAY_MSAA", "LOAD TEMP[0], IMAGE[1], IMM[0]"), "I2F TEMP[1].w, TEMP[1]");
+}

@@ -19,7 +19,7 @@ std::vector<Scene> all_scenes()
 {
    std::vector<Scene> out;
    for (const auto table :
-        {draw_scenes(), vertex_scenes(), clamp_scenes(), clear_scenes(), blit_scenes(), copy_scenes(),
+        {draw_scenes(), vertex_scenes(), clamp_scenes(), slot_scenes(), clear_scenes(), blit_scenes(), copy_scenes(),
          shader_scenes(), shader_input_scenes(), texture_scenes(), sampler_scenes(),
          format_scenes(), framebuffer_scenes(), state_scenes(), raster_scenes(), query_scenes(),
          raster_position_scenes(), polygon_scenes(),

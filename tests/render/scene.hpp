@@ -138,6 +138,7 @@ struct Scene {
 std::span<const Scene> draw_scenes();
 std::span<const Scene> vertex_scenes();
 std::span<const Scene> clamp_scenes();
+std::span<const Scene> slot_scenes();
 std::span<const Scene> clear_scenes();
 std::span<const Scene> blit_scenes();
 std::span<const Scene> copy_scenes();

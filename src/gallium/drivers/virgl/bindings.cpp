@@ -214,6 +214,7 @@ void set_shader_buffers(pipe_context *pipe, enum pipe_shader_type stage, unsigne
       const uint32_t bit = 1u << slot;
       s.buffers_writable = writable & (1u << i) ? s.buffers_writable | bit
                                                 : s.buffers_writable & ~bit;
+      s.buffers_bound = s.buffers[slot].buffer ? s.buffers_bound | bit : s.buffers_bound & ~bit;
       s.buffers_changed |= bit;
    }
    ctx.set_dirty(stage, StageDirty::buffers);
@@ -229,19 +230,33 @@ void set_hw_atomic_buffers(pipe_context *pipe, unsigned start, unsigned count,
    ctx.set_dirty(Dirty::atomics);
 }
 
+// A single layer is what the host can bind (virglrenderer, vrend_draw_bind_images_shader).
+bool has_some_layers(const pipe_image_view &view)
+{
+   if (!view.resource || view.resource->target == PIPE_BUFFER)
+      return false;
+   const unsigned first = view.u.tex.first_layer, last = view.u.tex.last_layer;
+   return first < last && last - first + 1 < view.resource->array_size;
+}
+
 void set_shader_images(pipe_context *pipe, enum pipe_shader_type stage, unsigned start,
                        unsigned count, unsigned unbind, const pipe_image_view *images)
 {
    Context &ctx = Context::from(pipe);
    StageState &s = ctx.stages[stage];
+   const uint32_t partial_before = s.images_partial;
    for (unsigned i = 0; i < count + unbind; i++) {
       const unsigned slot = start + i;
       util_copy_image_view(&s.images[slot], images && i < count ? &images[i] : nullptr);
       const uint32_t bit = 1u << slot;
       s.images_bound = s.images[slot].resource ? s.images_bound | bit : s.images_bound & ~bit;
+      s.images_partial = has_some_layers(s.images[slot]) ? s.images_partial | bit
+                                                         : s.images_partial & ~bit;
       s.images_changed |= bit;
    }
    ctx.set_dirty(stage, StageDirty::images);
+   if (partial_before | s.images_partial)
+      ctx.set_dirty(Dirty::shaders); // perhaps another variant
 }
 
 void set_stream_output_targets(pipe_context *pipe, unsigned count,

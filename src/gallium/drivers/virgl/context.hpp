@@ -96,6 +96,9 @@ struct Shader : Object {
    ShaderText text;
    uint32_t samplers = 0; // bit n: it samples slot n
    int edge_flag = -1;    // the input that a vertex shader passes on as edge flag
+   uint32_t buffers = 0;  // bit n: it has a buffer in slot n
+   uint32_t images = 0;   // the same of images
+   bool queries_size = false; // of an image or a buffer
    bool valid = false;
    // Made when draws need them, by the driver's thread alone.
    struct Variant;
@@ -176,6 +179,12 @@ struct UniformBinding {
    bool operator==(const UniformBinding &) const = default;
 };
 
+// Where the host has a stage's buffers or images (see ShaderKey::buffer_base), and those it was told of.
+struct HostSlots {
+   uint8_t base = 0;
+   uint32_t sent = 0; // by the stage's own numbers
+};
+
 // What is bound to one shader stage, and what the host was last told (`sent_*`).
 struct StageState {
    uint32_t dirty = 0;
@@ -209,13 +218,21 @@ struct StageState {
    std::array<pipe_shader_buffer, PIPE_MAX_SHADER_BUFFERS> buffers{};
    uint32_t buffers_writable = 0;
    uint32_t buffers_changed = 0;
+   uint32_t buffers_bound = 0;
+   HostSlots buffer_slots;
 
    std::array<pipe_image_view, PIPE_MAX_SHADER_IMAGES> images{};
    uint32_t images_changed = 0;
    uint32_t images_bound = 0;
+   uint32_t images_partial = 0; // some of the layers of an array or a cube
+   HostSlots image_slots;
 };
 
 constexpr unsigned num_stages = PIPE_SHADER_TYPES;
+// In the order in which they get host slots.
+constexpr pipe_shader_type graphics_stages[] = {PIPE_SHADER_VERTEX, PIPE_SHADER_FRAGMENT,
+                                                PIPE_SHADER_GEOMETRY, PIPE_SHADER_TESS_CTRL,
+                                                PIPE_SHADER_TESS_EVAL};
 
 struct Context {
    pipe_context base; // first: Gallium's handle is the address of this member
@@ -369,6 +386,13 @@ struct PolygonPasses {
    unsigned count = 1;
 };
 PolygonPasses polygon_passes(const Context &ctx, unsigned mode);
+
+// The host slots of one draw that stages have got.
+struct TakenSlots {
+   unsigned buffers = 0, images = 0;
+};
+// Gives the shader slots that those before it have not got.
+void take_slots(const Screen &screen, const Shader &shader, TakenSlots &taken, ShaderKey &key);
 
 // Encode-at-first-use; each returns the handle to name in a command (none for nullptr).
 proto::ObjectHandle use_shader(Context &ctx, Shader *shader);

@@ -307,15 +307,20 @@ struct SlotRange {
 
 void emit_shader_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
 {
-   const SlotRange changed(s.buffers_changed);
+   // What the shader has no use for would only be in the way of other stages.
+   const uint32_t wanted = s.shader ? s.shader->buffers : 0;
+   uint32_t marked = std::exchange(s.buffers_changed, 0) & (wanted | s.buffer_slots.sent);
+   const SlotRange changed(marked);
    const auto [first, end] = changed;
    if (changed.empty())
       return;
    std::array<proto::ShaderBuffer, PIPE_MAX_SHADER_BUFFERS> now{};
    for (unsigned i = first; i < end; i++) {
       const pipe_shader_buffer &b = s.buffers[i];
-      if (!b.buffer)
+      s.buffer_slots.sent &= ~(1u << i);
+      if (!b.buffer || !(wanted >> i & 1))
          continue;
+      s.buffer_slots.sent |= 1u << i;
       Resource &res = *Resource::from(b.buffer);
       now[i].offset = b.buffer_offset;
       now[i].length = b.buffer_size;
@@ -326,21 +331,25 @@ void emit_shader_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
          mark_buffer_written(res, b.buffer_offset, b.buffer_size);
    }
    ctx.emit(proto::SetShaderBuffers{.stage = stage,
-                                    .start_slot = first,
+                                    .start_slot = s.buffer_slots.base + first,
                                     .buffers = std::span(now.data() + first, end - first)});
 }
 
 void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
 {
-   const SlotRange changed(s.images_changed);
+   const uint32_t wanted = s.shader ? s.shader->images : 0;
+   uint32_t marked = std::exchange(s.images_changed, 0) & (wanted | s.image_slots.sent);
+   const SlotRange changed(marked);
    const auto [first, end] = changed;
    if (changed.empty())
       return;
    std::array<proto::ShaderImage, PIPE_MAX_SHADER_IMAGES> now{};
    for (unsigned i = first; i < end; i++) {
       const pipe_image_view &view = s.images[i];
-      if (!view.resource)
+      s.image_slots.sent &= ~(1u << i);
+      if (!view.resource || !(wanted >> i & 1))
          continue;
+      s.image_slots.sent |= 1u << i;
       Resource &res = *Resource::from(view.resource);
       proto::ShaderImage &image = now[i];
       image.format = format_to_host(view.format);
@@ -360,7 +369,7 @@ void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
       }
    }
    ctx.emit(proto::SetShaderImages{.stage = stage,
-                                   .start_slot = first,
+                                   .start_slot = s.image_slots.base + first,
                                    .images = std::span(now.data() + first, end - first)});
 }
 
@@ -385,9 +394,10 @@ void emit_stage(Context &ctx, pipe_shader_type type)
 }
 
 // What the shader has to be specialized for.
-ShaderKey shader_key(const StageState &s)
+ShaderKey shader_key(const Screen &screen, const StageState &s, TakenSlots &taken)
 {
    ShaderKey key;
+   take_slots(screen, *s.shader, taken, key);
    for (uint32_t bits = s.clamping & s.shader->samplers; bits; bits &= bits - 1) {
       const uint32_t slot = uint32_t(std::countr_zero(bits));
       const SamplerState &sampler = *s.samplers[slot];
@@ -395,21 +405,64 @@ ShaderKey shader_key(const StageState &s)
          key.clamped[axis] |= (sampler.clamped >> axis & 1u) << slot;
       key.graded |= uint32_t(sampler.graded) << slot;
    }
+   for (uint32_t bits = s.images_partial & s.shader->images; bits; bits &= bits - 1) {
+      const uint32_t slot = uint32_t(std::countr_zero(bits));
+      const pipe_image_view &view = s.images[slot];
+      const unsigned first = view.u.tex.first_layer, last = view.u.tex.last_layer;
+      if (first > 0 || s.shader->queries_size)
+         key.layers[slot] = {uint16_t(first), uint16_t(last - first + 1)};
+   }
    return key;
 }
 
-bool emit_shader(Context &ctx, pipe_shader_type type)
+// Has the host's slots begin somewhere else, and marks what it has to be told because of that or because
+// of another shader. True if there is something.
+template <class Packet, class Binding>
+bool place_slots(Context &ctx, proto::ShaderStage stage, HostSlots &slots, uint8_t base,
+                 uint32_t wanted, std::span<const Binding> Packet::*list, uint32_t &changed)
+{
+   if (base != slots.base) {
+      // What stays would be bound over what other stages have there.
+      if (slots.sent) {
+         const std::array<Binding, 32> none{};
+         Packet packet{};
+         packet.stage = stage;
+         packet.start_slot = slots.base;
+         packet.*list = std::span(none.data(), size_t(std::bit_width(slots.sent)));
+         ctx.emit(packet);
+      }
+      slots = {base, 0};
+   }
+   const uint32_t differ = wanted ^ slots.sent;
+   changed |= differ;
+   return differ != 0;
+}
+
+// `taken`: slots of the stages before this one.
+void emit_shader(Context &ctx, pipe_shader_type type, TakenSlots &taken)
 {
    StageState &s = ctx.stages[type];
    Shader *shader = s.shader;
-   if (shader && (s.clamping & shader->samplers))
-      shader = use_variant(ctx, *shader, shader_key(s), s.sent_shader);
+   if (shader && ((s.clamping & shader->samplers) | shader->buffers | shader->images)) {
+      const ShaderKey key = shader_key(ctx.screen, s, taken);
+      const auto stage = host_stage(type);
+      if (shader->buffers &&
+          place_slots(ctx, stage, s.buffer_slots, key.buffer_base,
+                      shader->buffers & s.buffers_bound, &proto::SetShaderBuffers::buffers,
+                      s.buffers_changed))
+         ctx.set_dirty(type, StageDirty::buffers);
+      if (shader->images &&
+          place_slots(ctx, stage, s.image_slots, key.image_base,
+                      shader->images & s.images_bound, &proto::SetShaderImages::images,
+                      s.images_changed))
+         ctx.set_dirty(type, StageDirty::images);
+      shader = use_variant(ctx, *shader, key, s.sent_shader);
+   }
    const ObjectHandle handle = use_shader(ctx, shader);
    if (handle == s.sent_shader)
-      return false;
+      return;
    ctx.emit(proto::BindShader{.handle = handle, .stage = host_stage(type)});
    s.sent_shader = handle;
-   return true;
 }
 
 // What shaders may write is written by every draw it stays bound for, so its guest memory is outdated
@@ -468,10 +521,6 @@ void mark_context_writes(Context &ctx)
       note_write(ctx, *Resource::from(b.buffer), b.buffer_offset, b.buffer_size);
    }
 }
-
-constexpr pipe_shader_type graphics_stages[] = {PIPE_SHADER_VERTEX, PIPE_SHADER_FRAGMENT,
-                                                PIPE_SHADER_GEOMETRY, PIPE_SHADER_TESS_CTRL,
-                                                PIPE_SHADER_TESS_EVAL};
 
 } // namespace
 
@@ -573,13 +622,18 @@ void emit_draw_state(Context &ctx)
          ctx.emit(ctx.tess);
       if (is(Dirty::shaders)) {
          ctx.sampled_slots = 0;
+         TakenSlots taken;
          for (pipe_shader_type stage : graphics_stages) {
-            emit_shader(ctx, stage);
+            emit_shader(ctx, stage, taken);
             if (const Shader *shader = ctx.stages[stage].shader)
                ctx.sampled_slots += std::popcount(shader->samplers);
          }
       }
-      if (is(Dirty::stages)) {
+      // Another shader may have moved its stage's slots.
+      const uint32_t stages_bit = uint32_t(Dirty::stages);
+      const bool stages_dirty = ((dirty | ctx.dirty) & stages_bit) != 0;
+      ctx.dirty &= ~stages_bit;
+      if (stages_dirty) {
          for (pipe_shader_type stage : graphics_stages) {
             if (ctx.stages[stage].dirty)
                emit_stage(ctx, stage);
@@ -611,7 +665,8 @@ void emit_draw_state(Context &ctx)
 void emit_compute_state(Context &ctx)
 {
    emit_render_condition(ctx);
-   emit_shader(ctx, PIPE_SHADER_COMPUTE);
+   TakenSlots taken;
+   emit_shader(ctx, PIPE_SHADER_COMPUTE, taken);
    emit_stage(ctx, PIPE_SHADER_COMPUTE);
    if (ctx.dirty & uint32_t(Dirty::atomics)) {
       ctx.dirty &= ~uint32_t(Dirty::atomics);

@@ -57,6 +57,8 @@ constexpr uint32_t MAX_VARYING_SLOTS = 32;
 constexpr uint32_t MAX_STAGE_SAMPLERS = 32;
 constexpr uint32_t MAX_CONST_BUFFERS = 16;
 constexpr uint32_t MAX_STAGE_SHADER_BUFFERS = 16;
+// The protocol's slots, which the stages of a program share (see take_slots).
+constexpr uint32_t MAX_ALL_SHADER_BUFFERS = 32;
 constexpr uint32_t MAX_STAGE_IMAGES = 32;
 constexpr uint32_t MAX_STAGE_ATOMIC_BUFFERS = 16;
 constexpr uint32_t MAX_ALL_ATOMIC_BUFFERS = 90;
@@ -232,7 +234,7 @@ void fill_buffers(Limits &l, const proto::Caps &c)
       most_counters = std::max(most_counters, s.atomic_counters);
    }
    l.combined_shader_buffers = bounded(c.max_combined_shader_buffers, most_buffers, most_buffers,
-                                       NUM_STAGES * MAX_STAGE_SHADER_BUFFERS);
+                                       MAX_ALL_SHADER_BUFFERS);
    l.combined_atomic_buffers = bounded(c.max_combined_atomic_counter_buffers, most_atomics,
                                        most_atomics, MAX_ALL_ATOMIC_BUFFERS);
    l.combined_atomic_counters =

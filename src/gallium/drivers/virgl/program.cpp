@@ -8,16 +8,17 @@
 #include "nir.h"
 
 #include "context.hpp"
+#include "limits.hpp"
 #include "protocol/shader_chunks.hpp"
 
 namespace virgl {
 
 namespace {
 
-// The samplers the text declares: "DCL SAMP[first]" or "DCL SAMP[first..last]".
-uint32_t declared_samplers(const std::string &text)
+// The slots of a file that the text declares: "DCL FILE[first]" or "DCL FILE[first..last]".
+uint32_t declared(const std::string &text, std::string_view file)
 {
-   constexpr std::string_view declaration = "DCL SAMP[";
+   const std::string declaration = "DCL " + std::string(file) + "[";
    uint32_t mask = 0;
    for (size_t at = text.find(declaration); at != std::string::npos;
         at = text.find(declaration, at + 1)) {
@@ -41,6 +42,15 @@ int edge_flag_input(const pipe_shader_state &state)
    return info.outputs_written & VARYING_BIT_EDGE ? std::popcount(info.inputs_read) - 1 : -1;
 }
 
+void look_at_text(Shader &shader)
+{
+   const std::string &text = shader.text.text;
+   shader.samplers = declared(text, "SAMP");
+   shader.buffers = declared(text, "BUFFER");
+   shader.images = declared(text, "IMAGE");
+   shader.queries_size = text.find("RESQ ") != std::string::npos;
+}
+
 template <pipe_shader_type stage>
 void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
 {
@@ -51,7 +61,7 @@ void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
    if (stage == PIPE_SHADER_VERTEX)
       shader->edge_flag = edge_flag_input(*state);
    shader->valid = shader_translate(ctx.screen, stage, *state, shader->text);
-   shader->samplers = declared_samplers(shader->text.text);
+   look_at_text(*shader);
    return shader;
 }
 
@@ -62,7 +72,7 @@ void *create_compute_state(pipe_context *pipe, const pipe_compute_state *state)
    shader->handle = ctx.screen.new_object();
    shader->stage = PIPE_SHADER_COMPUTE;
    shader->valid = shader_translate(ctx.screen, *state, shader->text);
-   shader->samplers = declared_samplers(shader->text.text);
+   look_at_text(*shader);
    return shader;
 }
 
@@ -110,15 +120,24 @@ void delete_shader(pipe_context *pipe, void *state)
 void link_shader(pipe_context *pipe, void **handles)
 {
    Context &ctx = Context::from(pipe);
-   const auto use = [&](pipe_shader_type stage) {
-      return use_shader(ctx, static_cast<Shader *>(handles[stage]));
-   };
-   ctx.emit(proto::LinkShader{.vertex = use(PIPE_SHADER_VERTEX),
-                              .fragment = use(PIPE_SHADER_FRAGMENT),
-                              .geometry = use(PIPE_SHADER_GEOMETRY),
-                              .tess_ctrl = use(PIPE_SHADER_TESS_CTRL),
-                              .tess_eval = use(PIPE_SHADER_TESS_EVAL),
-                              .compute = use(PIPE_SHADER_COMPUTE)});
+   std::array<proto::ObjectHandle, num_stages> used{};
+   // As for a draw; what other variants depend on is not known yet.
+   TakenSlots taken;
+   for (pipe_shader_type stage : graphics_stages) {
+      if (auto *shader = static_cast<Shader *>(handles[stage])) {
+         ShaderKey key;
+         take_slots(ctx.screen, *shader, taken, key);
+         used[stage] =
+            use_shader(ctx, use_variant(ctx, *shader, key, ctx.stages[stage].sent_shader));
+      }
+   }
+   used[PIPE_SHADER_COMPUTE] = use_shader(ctx, static_cast<Shader *>(handles[PIPE_SHADER_COMPUTE]));
+   ctx.emit(proto::LinkShader{.vertex = used[PIPE_SHADER_VERTEX],
+                              .fragment = used[PIPE_SHADER_FRAGMENT],
+                              .geometry = used[PIPE_SHADER_GEOMETRY],
+                              .tess_ctrl = used[PIPE_SHADER_TESS_CTRL],
+                              .tess_eval = used[PIPE_SHADER_TESS_EVAL],
+                              .compute = used[PIPE_SHADER_COMPUTE]});
 }
 
 } // namespace
@@ -173,6 +192,20 @@ proto::ObjectHandle use_shader(Context &ctx, Shader *shader)
       },
       [&](const proto::CreateShader &chunk) { ctx.batch.write(chunk); });
    return shader->handle;
+}
+
+void take_slots(const Screen &screen, const Shader &shader, TakenSlots &taken, ShaderKey &key)
+{
+   const auto take = [](uint32_t slots, unsigned &first, unsigned limit) {
+      const unsigned count = unsigned(std::bit_width(slots));
+      // Programs that are put together of separate ones may want too many. Then this one's are shared.
+      if (count == 0 || first + count > limit)
+         return uint8_t(0);
+      return uint8_t(std::exchange(first, first + count));
+   };
+   key.buffer_base = take(shader.buffers, taken.buffers,
+                          std::min(screen.limits->combined_shader_buffers, 32u));
+   key.image_base = take(shader.images, taken.images, 32u);
 }
 
 Shader *use_variant(Context &ctx, Shader &shader, const ShaderKey &key, proto::ObjectHandle keep)

@@ -77,11 +77,47 @@ bool is_rectangle(const Instruction &inst)
           inst.Texture.Texture == TGSI_TEXTURE_SHADOWRECT;
 }
 
+// What an instruction does with an image.
+struct ImageUse {
+   int slot = -1;
+   int coordinates = -1; // which operand; -1: it asks for the size
+   int layer = -1;       // which coordinate is the layer (faces are layers); -1: there are none
+};
+
+ImageUse image_use(const Instruction &inst)
+{
+   ImageUse use;
+   if (inst.Instruction.NumDstRegs > 0 && inst.Dst[0].Register.File == TGSI_FILE_IMAGE) {
+      use.slot = inst.Dst[0].Register.Index;
+      use.coordinates = 0;
+   } else if (inst.Instruction.NumSrcRegs > 0 && inst.Src[0].Register.File == TGSI_FILE_IMAGE) {
+      use.slot = inst.Src[0].Register.Index;
+      use.coordinates = opcode_of(inst) == TGSI_OPCODE_RESQ ? -1 : 1;
+   }
+   switch (inst.Memory.Texture) {
+   case TGSI_TEXTURE_1D_ARRAY:
+      use.layer = 1;
+      break;
+   case TGSI_TEXTURE_2D_ARRAY:
+   case TGSI_TEXTURE_2D_ARRAY_MSAA:
+   case TGSI_TEXTURE_CUBE:
+   case TGSI_TEXTURE_CUBE_ARRAY:
+      use.layer = 2;
+      break;
+   default:
+      break;
+   }
+   return use;
+}
+
 class Specializer {
 public:
    Specializer(const tgsi_token *tokens, const ShaderKey &key) : key_(key), in_(tokens)
    {
       hooks_.self = this;
+      hooks_.base.transform_declaration = [](tgsi_transform_context *c, tgsi_full_declaration *d) {
+         from(c).declaration(*d);
+      };
       hooks_.base.transform_instruction = [](tgsi_transform_context *c, tgsi_full_instruction *i) {
          from(c).instruction(*i);
       };
@@ -122,6 +158,7 @@ private:
                temps_ = std::max(temps_, decl.Range.Last + 1u);
          } else if (parse.FullToken.Token.Type == TGSI_TOKEN_TYPE_INSTRUCTION) {
             clamps_ |= clamped_axes(parse.FullToken.FullInstruction) != 0;
+            shifts_ |= partial(image_use(parse.FullToken.FullInstruction)) != nullptr;
          }
       }
       tgsi_parse_free(&parse);
@@ -141,6 +178,16 @@ private:
       return mask;
    }
 
+   // Which layers of an image's texture its view has; nullptr: all, or the image has no layers. For an
+   // array of images, too, the first stands for all.
+   const ShaderKey::Layers *partial(const ImageUse &use) const
+   {
+      if (use.slot < 0 || unsigned(use.slot) >= key_.layers.size() || use.layer < 0)
+         return nullptr;
+      const ShaderKey::Layers &layers = key_.layers[unsigned(use.slot)];
+      return layers.count ? &layers : nullptr;
+   }
+
    void emit(const Instruction &inst) { hooks_.base.emit_instruction(&hooks_.base, &inst); }
 
    void emit(tgsi_opcode opcode, const Destination &dst, std::initializer_list<Source> sources)
@@ -148,16 +195,47 @@ private:
       emit(make(opcode, dst, sources));
    }
 
+   void declaration(tgsi_full_declaration &decl)
+   {
+      if (const unsigned base = slot_base(decl.Declaration.File)) {
+         decl.Range.First += base;
+         decl.Range.Last += base;
+      }
+      hooks_.base.emit_declaration(&hooks_.base, &decl);
+   }
+
+   unsigned slot_base(unsigned file) const
+   {
+      return file == TGSI_FILE_BUFFER ? key_.buffer_base
+             : file == TGSI_FILE_IMAGE ? key_.image_base
+                                       : 0u;
+   }
+
+   unsigned immediate(unsigned type, std::array<uint32_t, 4> values)
+   {
+      tgsi_full_immediate imm = tgsi_default_full_immediate();
+      imm.Immediate.NrTokens += 4;
+      imm.Immediate.DataType = type;
+      for (unsigned c = 0; c < 4; c++)
+         imm.u[c].Uint = values[c];
+      hooks_.base.emit_immediate(&hooks_.base, &imm);
+      return immediates_++;
+   }
+
    void prolog()
    {
-      if (!clamps_)
+      if (!clamps_ && !shifts_)
          return;
-      tgsi_full_immediate limits = tgsi_default_full_immediate();
-      limits.Immediate.NrTokens += 4;
-      limits.Immediate.DataType = TGSI_IMM_FLOAT32;
-      // The largest number below one: at one, a nearest texel would be the border.
-      limits.u[1].Float = 0x1.fffffep-1f;
-      hooks_.base.emit_immediate(&hooks_.base, &limits);
+      // Zero, and the largest number below one: at one, a nearest texel would be the border.
+      if (clamps_)
+         limits_ = immediate(TGSI_IMM_FLOAT32, {0, 0x3f7fffff, 0, 0});
+      for (unsigned slot = 0; slot < key_.layers.size(); slot++) {
+         const ShaderKey::Layers &layers = key_.layers[slot];
+         if (shifts_ && layers.count) {
+            layers_[slot] = immediate(TGSI_IMM_UINT32,
+                                      {layers.first, layers.count, layers.count / 6u, 0});
+         }
+      }
       tgsi_full_declaration decl = tgsi_default_full_declaration();
       decl.Declaration.File = TGSI_FILE_TEMPORARY;
       decl.Range.First = temps_;
@@ -169,7 +247,48 @@ private:
    {
       if (const unsigned axes = clamped_axes(inst))
          clamp(inst, axes);
+      const ImageUse use = image_use(inst);
+      const bool some_layers = partial(use) != nullptr;
+      if (some_layers && use.coordinates >= 0)
+         shift_layer(inst, use);
+      for (unsigned i = 0; i < inst.Instruction.NumDstRegs; i++)
+         inst.Dst[i].Register.Index += int(slot_base(inst.Dst[i].Register.File));
+      for (unsigned i = 0; i < inst.Instruction.NumSrcRegs; i++)
+         inst.Src[i].Register.Index += int(slot_base(inst.Src[i].Register.File));
       emit(inst);
+      if (some_layers && use.coordinates < 0)
+         replace_count(inst, use);
+   }
+
+   // The host's image begins with the texture's first layer.
+   void shift_layer(Instruction &inst, const ImageUse &use)
+   {
+      const unsigned coord = temps_;
+      Source &from = inst.Src[use.coordinates];
+      emit(TGSI_OPCODE_MOV, temp_destination(coord, TGSI_WRITEMASK_XYZW), {from});
+      emit(TGSI_OPCODE_UADD, temp_destination(coord, 1u << use.layer),
+           {temp_source(coord), layers(use, 0)});
+      // The sample's number is a float (see shader_tgsi.cpp), save in immediates.
+      if (inst.Memory.Texture == TGSI_TEXTURE_2D_ARRAY_MSAA &&
+          from.Register.File == TGSI_FILE_IMMEDIATE)
+         emit(TGSI_OPCODE_I2F, temp_destination(coord, TGSI_WRITEMASK_W), {temp_source(coord)});
+      from = temp_source(coord);
+   }
+
+   // ... and has all of its layers. A cube's size has none, an array of cubes counts in cubes.
+   void replace_count(const Instruction &inst, const ImageUse &use)
+   {
+      Destination dst = inst.Dst[0];
+      dst.Register.WriteMask &= 1u << use.layer;
+      if (!dst.Register.WriteMask || inst.Memory.Texture == TGSI_TEXTURE_CUBE)
+         return;
+      const bool cubes = inst.Memory.Texture == TGSI_TEXTURE_CUBE_ARRAY;
+      emit(TGSI_OPCODE_MOV, dst, {layers(use, cubes ? 2 : 1)});
+   }
+
+   Source layers(const ImageUse &use, unsigned value) const
+   {
+      return component(source(TGSI_FILE_IMMEDIATE, layers_[unsigned(use.slot)]), value);
    }
 
    void clamp(Instruction &inst, unsigned axes)
@@ -189,8 +308,8 @@ private:
       const unsigned slot = unsigned(sampler.Register.Index);
       if ((key_.graded >> slot & 1) && processor_ == PIPE_SHADER_FRAGMENT)
          keep_derivatives(inst, sampler);
-      const Source zero = component(source(TGSI_FILE_IMMEDIATE, immediates_), 0);
-      Source one = component(source(TGSI_FILE_IMMEDIATE, immediates_), 1);
+      const Source zero = component(source(TGSI_FILE_IMMEDIATE, limits_), 0);
+      Source one = component(source(TGSI_FILE_IMMEDIATE, limits_), 1);
       if (is_rectangle(inst)) {
          const unsigned size = temps_ + 3;
          Instruction query =
@@ -254,6 +373,10 @@ private:
    unsigned temps_ = 0; // the first one of ours
    unsigned immediates_ = 0;
    bool clamps_ = false;
+   bool shifts_ = false;
+   // Immediates.
+   unsigned limits_ = 0;
+   std::array<unsigned, std::tuple_size_v<decltype(ShaderKey::layers)>> layers_{};
 };
 
 } // namespace

@@ -19,6 +19,20 @@ struct ShaderKey {
    // those from before.
    uint32_t graded = 0;
 
+   // The host binds slot n of every stage to GL's binding n (virglrenderer, vrend_draw_bind_ssbo_shader
+   // and vrend_draw_bind_images_shader), so the stages of a program get slots one after the other: what
+   // this stage's begin with.
+   uint8_t buffer_base = 0;
+   uint8_t image_base = 0;
+
+   // By slot, images of which the view has some of the layers: the host binds all of them.
+   struct Layers {
+      uint16_t first = 0;
+      uint16_t count = 0; // 0: the view is of all layers
+      bool operator==(const Layers &) const = default;
+   };
+   std::array<Layers, 32> layers{};
+
    bool operator==(const ShaderKey &) const = default;
 };
 
