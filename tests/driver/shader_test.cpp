@@ -308,6 +308,28 @@ TEST(Dialect, LongShadersComeOutWhole)
    EXPECT_EQ(text.substr(text.size() - 4), "END\n");
 }
 
+TEST(Dialect, TessellationLevelsAreWrittenOneByOne)
+{
+   const std::string out = rewrite("TESS_CTRL\n"
+                                   "PROPERTY TCS_VERTICES_OUT 4\n"
+                                   "DCL IN[][0], POSITION\n"
+                                   "DCL OUT[0], TESSOUTER\n"
+                                   "DCL OUT[1], TESSINNER\n"
+                                   "DCL TEMP[0]\n"
+                                   "MOV TEMP[0], IN[0][0]\n"
+                                   "MUL OUT[0], TEMP[0], TEMP[0]\n"
+                                   "MOV OUT[1], TEMP[0].yxxx\n"
+                                   "MOV OUT[0].y, TEMP[0].xxxx\n"
+                                   "END\n");
+   EXPECT_HAS(out, "MUL TEMP[1], TEMP[0], TEMP[0]");
+   for (const char *component : {"x", "y", "z", "w"})
+      EXPECT_HAS(out, std::string("MOV OUT[0].") + component + ", TEMP[1]");
+   EXPECT_HAS(out, "MOV TEMP[1], TEMP[0].yxxx");
+   EXPECT_HAS(out, "MOV OUT[1].y, TEMP[1]");
+   EXPECT_LACKS(out, "OUT[1].z");
+   EXPECT_HAS(out, "MOV OUT[0].y, TEMP[0].xxxx");
+}
+
 // ---------------------------------------------------------------- from NIR
 
 namespace {

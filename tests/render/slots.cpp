@@ -167,8 +167,8 @@ void tessellated(Test &t)
    const std::string control = "layout(vertices = 4) out;\n" + block("levels", 0) +
       "patch out vec4 whole;\nvoid main() {\n"
       "gl_out[gl_InvocationID].gl_Position = gl_in[gl_InvocationID].gl_Position;\n"
-      "gl_TessLevelOuter[0] = gl_TessLevelOuter[1] = 3.0;\n"
-      "gl_TessLevelOuter[2] = gl_TessLevelOuter[3] = 3.0;\n"
+      // The compiler makes writes of the whole of this.
+      "for (int i = 0; i < 4; i++) gl_TessLevelOuter[i] = 3.0;\n"
       "gl_TessLevelInner[0] = gl_TessLevelInner[1] = 4.0; whole = levels[1]; }\n";
    const std::string evaluation = "layout(quads) in; patch in vec4 whole; out vec4 tint;\n" +
       block("tints", 1) +

@@ -212,10 +212,14 @@ Shader *use_variant(Context &ctx, Shader &shader, const ShaderKey &key, proto::O
 {
    if (!shader.valid || key == ShaderKey{})
       return &shader;
+   // One that could not be made stays: once is enough to find out.
+   const auto made_of = [&](const Shader::Variant &variant) {
+      return variant.shader->valid ? variant.shader.get() : &shader;
+   };
    auto &variants = shader.variants;
    for (const Shader::Variant &variant : variants) {
       if (variant.key == key)
-         return variant.shader.get();
+         return made_of(variant);
    }
    // Programs settle on a few. One that does not is spared a host full of shaders.
    constexpr size_t most = 32;
@@ -234,8 +238,7 @@ Shader *use_variant(Context &ctx, Shader &shader, const ShaderKey &key, proto::O
    // Encoded at once, because it need not keep its text: it is the base's that variants are made of.
    use_shader(ctx, made.get());
    made->text = {};
-   // Where it could not be made, once is enough to find out.
-   return variants.emplace_back(key, std::move(made)).shader.get();
+   return made_of(variants.emplace_back(key, std::move(made)));
 }
 
 void context_init_shaders(Context &ctx)

@@ -173,6 +173,10 @@ private:
             second_colour_ |= decl.Semantic.Name == TGSI_SEMANTIC_COLOR && decl.Semantic.Index > 0;
             break;
          }
+         if (decl.Semantic.Name == TGSI_SEMANTIC_TESSOUTER)
+            levels_.push_back({first, TGSI_WRITEMASK_XYZW});
+         if (decl.Semantic.Name == TGSI_SEMANTIC_TESSINNER)
+            levels_.push_back({first, TGSI_WRITEMASK_XY});
          // Clip vertices, clip distances and two-sided colours are variables of the translator's
          // own that are assigned as a whole.
          if (decl.Semantic.Name == TGSI_SEMANTIC_CLIPVERTEX ||
@@ -197,7 +201,8 @@ private:
       }
       for (unsigned i = 0; i < inst.Instruction.NumSrcRegs; i++)
          uses_scratch_ |= reads_doubles(inst, i);
-      uses_scratch_ |= moves_coordinate(inst) || detours(inst) || sample_operand(inst) != nullptr;
+      uses_scratch_ |= moves_coordinate(inst) || detours(inst) || sample_operand(inst) != nullptr ||
+                       levels_written(inst) != 0;
       uses_sign_ |= opcode_of(inst) == TGSI_OPCODE_DNEG || opcode_of(inst) == TGSI_OPCODE_DFLR;
    }
 
@@ -240,6 +245,20 @@ private:
              opcode_of(inst) != TGSI_OPCODE_MOV && !is_texture(inst) &&
              !tgsi_get_opcode_info(opcode_of(inst))->is_store &&
              tgsi_opcode_infer_dst_type(opcode_of(inst), 0) != TGSI_TYPE_FLOAT;
+   }
+
+   // Tessellation levels are arrays, which are written component by component or not at all
+   // (get_destination_info): which components; 0 where it is one, or the output is another.
+   unsigned levels_written(const Instruction &inst) const
+   {
+      if (inst.Instruction.NumDstRegs != 1 || inst.Dst[0].Register.File != TGSI_FILE_OUTPUT)
+         return 0;
+      for (const auto &[index, components] : levels_) {
+         const unsigned mask = inst.Dst[0].Register.WriteMask;
+         if (inst.Dst[0].Register.Index == index && (mask & (mask - 1)))
+            return mask & components;
+      }
+      return 0;
    }
 
    // --- writing
@@ -451,6 +470,16 @@ private:
    // Writes the instruction, by way of temporaries where its results need them.
    void finish(Instruction &inst)
    {
+      if (unsigned levels = levels_written(inst)) {
+         Destination target = inst.Dst[0];
+         inst.Dst[0] = temp_destination(scratch_, target.Register.WriteMask);
+         emit(inst);
+         for (; levels; levels &= levels - 1) {
+            target.Register.WriteMask = levels & (~levels + 1);
+            emit(make(TGSI_OPCODE_MOV, target, {temp_source(scratch_)}));
+         }
+         return;
+      }
       if (detours(inst)) {
          const Destination target = inst.Dst[0];
          inst.Dst[0] = temp_destination(scratch_, target.Register.WriteMask);
@@ -507,6 +536,7 @@ private:
    bool second_colour_ = false;
    unsigned scratch_ = 0;
    int sign_immediate_ = 0;
+   std::vector<std::pair<int, unsigned>> levels_; // outputs and their components
    std::vector<Copied> copied_;
    std::vector<Whole> whole_;
    std::vector<uint8_t> precise_; // by temporary: the components with a precise value
