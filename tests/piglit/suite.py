@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""piglit-smoke: piglit's sanity and a fixed list of its tests, held against stock virgl.
+"""piglit-smoke: piglit's sanity and a fixed list of its tests, held against stock virgl; and a shorter list
+on a host that has GLES only (gles.txt, gles-stock.tsv).
 
 smoke.txt names the tests, in one section per piglit profile; smoke-stock.tsv is what stock virgl
 made of them on the same server, recorded by `tests/run.py --record-stock`. A test fails when it
@@ -16,6 +17,8 @@ NAME = 'piglit-smoke'
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIST = os.path.join(HERE, 'smoke.txt')
 STOCK = os.path.join(HERE, 'smoke-stock.tsv')
+GLES_LIST = os.path.join(HERE, 'gles.txt')
+GLES_STOCK = os.path.join(HERE, 'gles-stock.tsv')
 TEST_TIMEOUT = 120  # the longest takes 10 s on an idle machine of two cores
 RETRIES = 2
 
@@ -65,15 +68,21 @@ def judge(parts, stock):
 
 
 def run(report, config):
+    run_list(report, config, LIST, STOCK, False)
+    run_list(report, config, GLES_LIST, GLES_STOCK, True)
+
+
+def run_list(report, config, names, stock_path, gles):
     logs = config.log_folder(NAME)
-    stock = read_stock()
-    with Runner(timeout=TEST_TIMEOUT) as runner:
-        runner.check_driver(config.driver)
-        for profile, tests in catalogue.read_sections(LIST).items():
+    stock = read_stock(stock_path)
+    where = ' (GLES host)' if gles else ''
+    with Runner(timeout=TEST_TIMEOUT, gles=gles) as runner:
+        runner.check_driver(config.driver, gles)
+        for profile, tests in catalogue.read_sections(names).items():
             todo, reasons = tests, {}
             for attempt in range(1 + RETRIES):
                 results = run_piglit(runner, config.driver, profile, todo,
-                                     os.path.join(logs, f'{profile}-{attempt}.log'))
+                                     os.path.join(logs, f'{profile}{"-gles" * gles}-{attempt}.log'))
                 still = []
                 for test in todo:
                     if test in results:
@@ -82,9 +91,9 @@ def run(report, config):
                     else:
                         reason, said = 'piglit does not know this test', ''
                     if reason is None:
-                        report.passed(test)
+                        report.passed(test + where)
                         if attempt:
-                            report.say(f'RETRIED {test}: passed at attempt {attempt + 1}, '
+                            report.say(f'RETRIED {test}{where}: passed at attempt {attempt + 1}, '
                                        f'before: {reasons[test]}')
                     else:
                         reasons[test] = reason + (f' [{said}]' if said else '')
@@ -93,21 +102,23 @@ def run(report, config):
                 if not todo:
                     break
             for test in todo:
-                report.failed(f'piglit {test}', reasons[test])
+                report.failed(f'piglit {test}{where}', reasons[test])
         if runner.restarts:
-            report.failed('piglit server', 'virgl_test_server or Xvfb died during the run')
+            report.failed(f'piglit server{where}', 'virgl_test_server or Xvfb died during the run')
 
 
 def record_stock(config):
-    """Write smoke-stock.tsv anew, from a run of stock virgl done the same way."""
+    """Write smoke-stock.tsv and gles-stock.tsv anew, from runs of stock virgl done the same way."""
     logs = config.log_folder(NAME + '-stock')
-    with Runner(timeout=TEST_TIMEOUT) as runner, open(STOCK, 'w', encoding='utf-8') as out:
-        runner.check_driver('stock')
-        out.write('# Stock virgl on smoke.txt: status, profile, test, subtest.\n'
-                  '# Made by tests/run.py --record-stock.\n')
-        for profile, tests in catalogue.read_sections(LIST).items():
-            results = run_piglit(runner, 'stock', profile, tests, os.path.join(logs, f'{profile}.log'))
-            for test in tests:
-                parts, _ = results.get(test, ({'': 'notrun'}, ''))
-                for part, status in sorted(parts.items()):
-                    out.write(f'{status}\t{profile}\t{test}\t{part}\n')
+    for names, path, gles in ((LIST, STOCK, False), (GLES_LIST, GLES_STOCK, True)):
+        with Runner(timeout=TEST_TIMEOUT, gles=gles) as runner, open(path, 'w', encoding='utf-8') as out:
+            runner.check_driver('stock', gles)
+            out.write(f'# Stock virgl on {os.path.basename(names)}{", on a GLES host" * gles}: '
+                      'status, profile, test, subtest.\n# Made by tests/run.py --record-stock.\n')
+            for profile, tests in catalogue.read_sections(names).items():
+                results = run_piglit(runner, 'stock', profile, tests,
+                                     os.path.join(logs, f'{profile}{"-gles" * gles}.log'))
+                for test in tests:
+                    parts, _ = results.get(test, ({'': 'notrun'}, ''))
+                    for part, status in sorted(parts.items()):
+                        out.write(f'{status}\t{profile}\t{test}\t{part}\n')

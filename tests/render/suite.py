@@ -183,6 +183,25 @@ def run_ways(report, config, host, path, folder, scenes):
                     report.failed(f'render {scene} ({way})', reason)
 
 
+def run_gles_host(report, config, path, folder, scenes):
+    """The scenes of GLES on a host that has GLES only. Of desktop GL such a host lacks too much."""
+    scenes = [s for s in scenes if s.startswith(('es2-', 'es3-'))]
+    drawn = f'{config.driver}, GLES host'
+    with verglas_host.Host(gles=True, private_display=True) as host:
+        env = host.env(config.driver)
+
+        def one(scene):
+            trouble = draw(path, scene, os.path.join(folder, drawn), env)
+            return trouble or judge(scene, folder, config.driver, drawn)
+
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+            for scene, reason in zip(scenes, pool.map(one, scenes)):
+                if reason is None:
+                    report.passed(f'{scene} (GLES host)')
+                else:
+                    report.failed(f'render {scene} (GLES host)', reason)
+
+
 def run(report, config, only=None):
     folder = config.log_folder(NAME)
     shutil.rmtree(folder, ignore_errors=True)
@@ -216,5 +235,6 @@ def run(report, config, only=None):
                     report.failed(f'render {scene}', reason)
         if config.driver == 'verglas':
             run_ways(report, config, host, path, folder, scenes)
+            run_gles_host(report, config, path, folder, scenes)
         if not host.server.alive():
             report.failed('render server', 'virgl_test_server died during the run')
