@@ -231,6 +231,12 @@ std::vector<std::vector<uint32_t>> FakeVirtgpu::take_streams()
    return std::exchange(kernel_->host.streams, {});
 }
 
+uint64_t FakeVirtgpu::take_moved_bytes()
+{
+   std::lock_guard lock(kernel_->mutex);
+   return std::exchange(kernel_->host.moved_bytes, 0);
+}
+
 std::vector<uint32_t> FakeVirtgpu::last_bo_list() const
 {
    std::lock_guard lock(kernel_->mutex);

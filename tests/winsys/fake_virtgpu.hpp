@@ -183,6 +183,8 @@ public:
    // The streams of the submissions so far, as the host got them, when asked to keep them.
    void keep_streams(bool keep);
    std::vector<std::vector<uint32_t>> take_streams();
+   // Bytes that transfers have moved between guest and host since it was last asked.
+   uint64_t take_moved_bytes();
    // Resource ids of the BO list of the last EXECBUFFER.
    std::vector<uint32_t> last_bo_list() const;
 

@@ -76,6 +76,7 @@ void FakeHost::move(Resource &r, Resource &guest, const Move &m, bool to_host, c
 
    std::vector<std::byte> row(row_bytes(r.shape, m.box.width));
    for (uint32_t z = 0; z < m.box.depth; z++) {
+      moved_bytes += rows * row.size();
       for (uint64_t y = 0; y < rows; y++) {
          const Box at{m.box.x, m.box.y + uint32_t(y) * r.shape.block.height, m.box.z + z};
          const uint64_t here = box_offset(r.shape, level, at);

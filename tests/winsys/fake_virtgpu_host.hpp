@@ -51,6 +51,7 @@ public:
    std::vector<std::byte> storage(uint32_t id);
    void set_storage(uint32_t id, std::span<const std::byte> bytes);
 
+   uint64_t moved_bytes = 0; // by transfers of either direction
    bool keep_streams = false;
    std::vector<std::vector<uint32_t>> streams;
 
