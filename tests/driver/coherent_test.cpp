@@ -266,7 +266,7 @@ const char *name_of(const Options &o)
 
 INSTANTIATE_TEST_SUITE_P(Hosts, Coherent,
                          testing::Values(Options{}, Options{.threaded = true},
-                                         Options{.one_direction = true}),
+                                         Options{.one_direction = true}, Options{.blobs = true}),
                          [](const auto &info) { return std::string(name_of(info.param)); });
 
 } // namespace

@@ -193,6 +193,33 @@ bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, 
    return true;
 }
 
+// Before the CPU gets at memory that the GPU works with itself. False: with PIPE_MAP_DONTBLOCK in `usage`,
+// where that would take waiting.
+bool wait_for_host_memory(Context &ctx, Storage &storage, unsigned usage)
+{
+   Winsys &ws = *ctx.screen.ws;
+   Bo &bo = *storage.bo;
+   if (bo.recording_batches.load(std::memory_order_acquire) == 0 && !ws.is_busy(bo) &&
+       !storage.host_newer.load(std::memory_order_acquire))
+      return true;
+   if (usage & PIPE_MAP_DONTBLOCK)
+      return false;
+   if (storage.host_newer.exchange(false) && ctx.screen.has(proto::cap::memory_barrier))
+      ctx.emit(proto::MemoryBarrier{.flags = proto::barrier::mapped_buffer});
+   ctx.submit();
+   ws.wait_submission(std::max(bo.last_use(), ctx.batch.last_submission()), UINT64_MAX);
+   return true;
+}
+
+// Data of a command.
+void write_host_memory(Context &ctx, Storage &storage, uint32_t offset, const std::byte *data,
+                       uint32_t size)
+{
+   wait_for_host_memory(ctx, storage, PIPE_MAP_WRITE);
+   if (std::byte *memory = storage.memory())
+      std::memcpy(memory + offset, data, size);
+}
+
 // Makes a buffer tracked that the application maps for good: the memory must be what the host has, of
 // all of it, because tracking compares whole pages.
 bool begin_tracking(Screen &screen, Context *ctx, Resource &res, unsigned usage)
@@ -237,12 +264,16 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
    std::byte *memory = storage.memory();
    const bool discards = usage & (PIPE_MAP_DISCARD_RANGE | PIPE_MAP_DISCARD_WHOLE_RESOURCE);
    const bool needs_contents = (usage & PIPE_MAP_READ) || !discards;
-   const bool persistent = memory && storage.bo && (usage & PIPE_MAP_PERSISTENT);
+   const bool persistent = memory && storage.bo && !storage.host_memory &&
+                           (usage & PIPE_MAP_PERSISTENT);
    if (persistent && !storage.tracked()) {
       if (!begin_tracking(screen, other_thread ? nullptr : &ctx, res, usage))
          return nullptr;
    }
-   if (CoherentMap *map = storage.tracked(); map && memory) {
+   if (storage.host_memory) {
+      if (!(usage & PIPE_MAP_UNSYNCHRONIZED) && !wait_for_host_memory(ctx, storage, usage))
+         return nullptr;
+   } else if (CoherentMap *map = storage.tracked(); map && memory) {
       // Counted first: what is submitted meanwhile is then read back.
       if (persistent)
          map->open.fetch_add(1, std::memory_order_acq_rel);
@@ -272,7 +303,7 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
    transfer->storage = res.storage;
    transfer->persistent = persistent;
    // Its writes are announced by nobody.
-   if (persistent && (usage & PIPE_MAP_WRITE))
+   if ((usage & PIPE_MAP_PERSISTENT) && (usage & PIPE_MAP_WRITE))
       util_range_add(resource, &res.base.valid_buffer_range, box->x, box->x + box->width);
    if (!memory) {
       // The host is gone, or there is no address space: whoever asked gets memory all the same, because
@@ -298,7 +329,7 @@ void written(Context &ctx, Transfer &transfer, uint32_t offset, uint32_t size)
    util_range *valid = transfer.base.valid_buffer_range;
    util_range_add(&res.base.b, valid ? valid : &res.base.valid_buffer_range, offset, offset + size);
    // What the CPU does to a tracked buffer is found when the buffer is used.
-   if (transfer.storage->cpu || transfer.storage->tracked())
+   if (transfer.storage->cpu || transfer.storage->host_memory || transfer.storage->tracked())
       return;
    if (res.base.b.flags & resource_flag_stream)
       util_range_add(&res.base.b, &res.unsent, offset, offset + size);
@@ -332,6 +363,11 @@ void buffer_subdata(pipe_context *pipe, pipe_resource *resource, unsigned usage,
    Storage &storage = *res.storage;
    if (size == 0)
       return;
+   if (storage.host_memory) {
+      util_range_add(resource, &res.base.valid_buffer_range, offset, offset + size);
+      write_host_memory(ctx, storage, offset, static_cast<const std::byte *>(data), size);
+      return;
+   }
    // The mirror follows unless the host is still to read it; then it is the host that knows better.
    std::byte *memory = storage.memory();
    if (memory && storage.tracked())
@@ -435,6 +471,9 @@ bool is_resource_busy(pipe_screen *pscreen, pipe_resource *resource, unsigned)
       return true;
    // threaded_context would infer that a map needs no look at what is recorded. But uploads to tracked
    // buffers go ahead of all that.
+   if (storage.host_memory)
+      return storage.bo->recording_batches.load(std::memory_order_acquire) != 0 ||
+             screen.ws->is_busy(*storage.bo) || storage.host_newer.load(std::memory_order_acquire);
    if (resource->flags & PIPE_RESOURCE_FLAG_MAP_PERSISTENT) {
       const CoherentMap *map = storage.tracked();
       if (!map || map->kind() == CoherentMap::Kind::compared)
@@ -492,6 +531,10 @@ void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resou
    data += src_offset;
    util_range_add(&dst.base.b, &dst.base.valid_buffer_range, offset, offset + size);
    Storage &to = *dst.storage;
+   if (to.host_memory) {
+      write_host_memory(ctx, to, offset, data, size);
+      return;
+   }
    std::byte *mirror = to.memory();
    if (mirror && to.tracked())
       write_coherent(ctx, dst.storage, offset, {data, size});

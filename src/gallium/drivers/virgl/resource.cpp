@@ -41,6 +41,21 @@ ResourceDesc describe_buffer(const Screen &screen, const pipe_resource &t)
    return desc;
 }
 
+// Where the guest can map the host's storage, a buffer that is going to stay mapped is such storage and
+// needs none of coherent.hpp. Not what lives shortly: blobs are made without a cache.
+BoRef create_mapped_buffer(const Screen &screen, const pipe_resource &t)
+{
+   constexpr unsigned wanted = PIPE_RESOURCE_FLAG_MAP_PERSISTENT | PIPE_RESOURCE_FLAG_MAP_COHERENT;
+   if (!(t.flags & PIPE_RESOURCE_FLAG_MAP_PERSISTENT) || t.usage == PIPE_USAGE_STREAM ||
+       (t.flags & ~wanted) || !screen.has(proto::cap::arb_buffer_storage) ||
+       !screen.ws->features().host_blobs)
+      return {};
+   ResourceDesc desc = describe_buffer(screen, t);
+   desc.flags = proto::resource_flag::map_persistent | proto::resource_flag::map_coherent;
+   BoRef blob = screen.ws->create_blob(desc, BlobKind::host_mapped);
+   return blob && blob->map() ? std::move(blob) : BoRef{};
+}
+
 pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const void *front)
 {
    Screen &screen = Screen::from(pscreen);
@@ -55,7 +70,10 @@ pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const vo
             return nullptr;
          }
       } else {
-         res->storage->bo = screen.ws->create_resource(describe_buffer(screen, t));
+         res->storage->bo = create_mapped_buffer(screen, t);
+         res->storage->host_memory = bool(res->storage->bo);
+         if (!res->storage->bo)
+            res->storage->bo = screen.ws->create_resource(describe_buffer(screen, t));
       }
       res->base.buffer_id_unique = util_idalloc_mt_alloc(&screen.buffer_ids);
    } else {

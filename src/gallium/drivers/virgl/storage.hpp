@@ -21,6 +21,9 @@ struct Storage {
    // contents travel inside SET_CONSTANT_BUFFER).
    std::unique_ptr<std::byte[]> cpu;
 
+   // `bo` is a blob: its memory is the host's own copy. No transfers then, but the GPU has to be waited for.
+   bool host_memory = false;
+
    // Recorded commands, not submitted yet, that read or write the guest memory, and the last
    // submission that does. Draws do not count: they work on the host's copy.
    std::atomic<uint32_t> recorded_uses{0};
