@@ -179,7 +179,88 @@ void particles(Test &t)
    }
 }
 
+// As much is drawn again as was captured and not what else is in the buffer: here triangles that would
+// cover everything. From vertex shaders, with restarts, from geometry shaders, into a buffer that is too
+// small, with a query of the application's, and with the first capture's count lasting into the second.
+void drawn_again(Test &t)
+{
+   if (!t.need("GL_ARB_transform_feedback2"))
+      return;
+   t.clear({0.1f, 0.1f, 0.1f});
+   static constexpr const char *names[] = {"place"};
+   const std::string vs = "in vec2 position; out vec4 at; out vec4 place;\nvoid main() {\n"
+                          "place = at = gl_Position = vec4(position, 0.0, 1.0); }\n";
+   const std::string gs = "layout(triangles) in; layout(triangle_strip, max_vertices = 4) out;\n"
+                          "in vec4 at[]; out vec4 place;\nvoid main() {\n"
+                          "for (int i = 0; i < 4; i++) { place = at[i % 3] * vec4(i == 3 ? 0.5 : 1.0,\n"
+                          "1.0, 1.0, 1.0); gl_Position = place; EmitVertex(); } }\n";
+   const std::string fs = "out vec4 result;\nvoid main() { result = vec4(1.0); }\n";
+   const GLuint plain = t.program(vs, fs, {}, names);
+   const GLuint geometry = t.program("in vec2 position; out vec4 at;\nvoid main() {\n"
+                                     "at = vec4(position, 0.0, 1.0); gl_Position = at; }\n",
+                                     fs, gs, names);
+   std::vector<float> everything;
+   for (int i = 0; i < 40; i++)
+      everything.insert(everything.end(), {-1, -1, 0, 1, 3, -1, 0, 1, -1, 3, 0, 1});
+   static constexpr GLubyte index[] = {0, 1, 2, 3, 255, 1, 2, 4};
+   GLuint query = 0;
+   glGenQueries(1, &query);
+   for (int way = 0; way < 7; way++) {
+      GLuint object = 0;
+      glGenTransformFeedbacks(1, &object);
+      glBindTransformFeedback(GL_TRANSFORM_FEEDBACK, object);
+      const GLuint buffer = t.buffer(GL_TRANSFORM_FEEDBACK_BUFFER, everything, GL_DYNAMIC_COPY);
+      glBindBufferRange(GL_TRANSFORM_FEEDBACK_BUFFER, 0, buffer, 0, way == 4 ? 88 : 1920);
+      t.vertex_array();
+      t.attribute(0, 2, {-0.9f, -0.9f, -0.1f, -0.8f, -0.7f, -0.1f, 0.3f, 0.1f, 0.8f, 0.9f});
+      glUseProgram(way == 2 || way == 3 || way == 5 ? geometry : plain);
+      glEnable(GL_RASTERIZER_DISCARD);
+      if (way == 5)
+         glBeginQuery(GL_TRANSFORM_FEEDBACK_PRIMITIVES_WRITTEN, query);
+      glBeginTransformFeedback(GL_TRIANGLES);
+      if (way == 1) {
+         glEnable(GL_PRIMITIVE_RESTART);
+         glPrimitiveRestartIndex(255);
+         t.buffer(GL_ELEMENT_ARRAY_BUFFER, sizeof(index), index);
+         glDrawElements(GL_TRIANGLE_STRIP, 8, GL_UNSIGNED_BYTE, nullptr);
+         glDisable(GL_PRIMITIVE_RESTART);
+      } else {
+         glDrawArrays(way == 6 ? GL_TRIANGLE_FAN : GL_TRIANGLES, 0, way == 6 ? 5 : 3);
+      }
+      if (way == 3 || way == 0) {
+         glPauseTransformFeedback();
+         t.use_flat(colour(1));
+         t.rect();
+         glUseProgram(way == 3 ? geometry : plain);
+         t.vertex_array();
+         t.attribute(0, 2, {-0.9f, 0.1f, -0.1f, 0.2f, -0.7f, 0.8f, 0.3f, 0.1f, 0.8f, 0.9f});
+         glResumeTransformFeedback();
+      }
+      glDrawArraysInstanced(GL_TRIANGLE_STRIP, 0, 4, way == 0 ? 2 : 1);
+      glEndTransformFeedback();
+      if (way == 5) {
+         glEndQuery(GL_TRANSFORM_FEEDBACK_PRIMITIVES_WRITTEN);
+         GLuint written = 0;
+         glGetQueryObjectuiv(query, GL_QUERY_RESULT, &written);
+         t.value("written", written);
+      }
+      glDisable(GL_RASTERIZER_DISCARD);
+      t.tile(way, 3);
+      t.program("in vec4 position;\nvoid main() { gl_Position = position; }\n",
+                "out vec4 result;\nvoid main() { result = vec4(0.9, 0.5, 0.2, 1.0); }\n");
+      t.vertex_array();
+      glBindBuffer(GL_ARRAY_BUFFER, buffer);
+      glVertexAttribPointer(0, 4, GL_FLOAT, GL_FALSE, 0, nullptr);
+      glEnableVertexAttribArray(0);
+      if (way != 5) // whose count a host tells the application only
+         glDrawTransformFeedback(GL_TRIANGLES, object);
+      glBindTransformFeedback(GL_TRANSFORM_FEEDBACK, 0);
+   }
+   glDeleteQueries(1, &query);
+}
+
 constexpr Scene table[] = {
+   {"feedback-drawn-again", Api::core, drawn_again},
    {"feedback-interleaved", Api::core, interleaved},
    {"feedback-separate", Api::core, separate},
    {"feedback-geometry", Api::core, from_geometry},

@@ -263,14 +263,20 @@ void set_stream_output_targets(pipe_context *pipe, unsigned count,
                                pipe_stream_output_target **targets, const unsigned *offsets)
 {
    Context &ctx = Context::from(pipe);
+   end_capture(ctx);
    ctx.streamout_append = 0;
    for (unsigned i = 0; i < ctx.streamout.size(); i++) {
       auto *target = i < count ? targets[i] : nullptr;
       auto *bound = reinterpret_cast<pipe_stream_output_target *>(ctx.streamout[i]);
       pipe_so_target_reference(&bound, target);
       ctx.streamout[i] = reinterpret_cast<StreamoutTarget *>(bound);
-      if (target && offsets[i] == ~0u)
+      if (target && offsets[i] == ~0u) {
          ctx.streamout_append |= 1u << i;
+      } else if (target) {
+         ctx.streamout[i]->vertices = 0;
+         ctx.streamout[i]->unknown = false;
+         ctx.streamout[i]->counts.clear();
+      }
    }
    ctx.num_streamout = count;
    ctx.set_dirty(Dirty::streamout);

@@ -117,6 +117,8 @@ void unbind_everything(Context &ctx)
    util_unreference_framebuffer_state(&ctx.framebuffer);
    for (auto &vb : ctx.vertex_buffers)
       pipe_vertex_buffer_unreference(&vb);
+   for (auto &count : ctx.capture)
+      count.reset();
    for (auto *&target : ctx.streamout) {
       auto *base = reinterpret_cast<pipe_stream_output_target *>(target);
       pipe_so_target_reference(&base, nullptr);

@@ -95,6 +95,7 @@ struct Shader : Object {
    pipe_shader_type stage{};
    ShaderText text;
    uint32_t samplers = 0; // bit n: it samples slot n
+   uint8_t captured_vertices = 0; // of each primitive that it makes; 0: the draw says
    int edge_flag = -1;    // the input that a vertex shader passes on as edge flag
    uint32_t buffers = 0;  // bit n: it has a buffer in slot n
    uint32_t images = 0;   // the same of images
@@ -130,6 +131,15 @@ struct StreamoutTarget {
    pipe_stream_output_target base; // first
    Object object;
    proto::ResourceHandle encoded_on{};
+   // What was captured since its beginning: see streamout.cpp.
+   uint64_t vertices = 0;
+   bool unknown = false;
+   uint32_t stride = 0, stream = 0;
+   struct Count {
+      std::shared_ptr<struct Query> primitives;
+      unsigned vertices_each;
+   };
+   std::vector<Count> counts; // to be added
 
    static StreamoutTarget *from(pipe_stream_output_target *t)
    {
@@ -291,6 +301,10 @@ struct Context {
    std::array<StreamoutTarget *, PIPE_MAX_SO_BUFFERS> streamout{};
    uint32_t num_streamout = 0;
    uint32_t streamout_append = 0;
+   // Queries that count what is captured, by stream; and the vertices of a primitive.
+   std::array<std::shared_ptr<struct Query>, PIPE_MAX_VERTEX_STREAMS> capture{};
+   unsigned capture_each = 0;
+   bool capture_counted = false;
 
    std::array<pipe_shader_buffer, PIPE_MAX_HW_ATOMIC_BUFFERS> atomics{};
    uint32_t num_atomics = 0;
@@ -380,6 +394,11 @@ void emit_render_condition(Context &ctx);
 // its polygons otherwise. False where it need not be.
 bool draw_unfilled(Context &ctx, const pipe_draw_info &info, unsigned drawid,
                    const pipe_draw_start_count_bias *draws, unsigned num_draws);
+// Before a draw with transform feedback; `vertices` where it is one of what was captured.
+void count_captured(Context &ctx, const pipe_draw_info &info, const pipe_draw_indirect_info *indirect,
+                    uint32_t vertices, const pipe_draw_start_count_bias *draws, unsigned num_draws);
+void end_capture(Context &ctx);
+uint32_t captured_vertices(Context &ctx, StreamoutTarget &target);
 // How the rasterizer has to be for a draw: as often as the draw has to be made.
 struct PolygonPasses {
    RasterizerTweak pass[2];

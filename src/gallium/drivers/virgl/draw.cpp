@@ -209,6 +209,16 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
       return;
    }
 
+   uint32_t captured = 0;
+   if (indirect && indirect->count_from_stream_output) {
+      captured = captured_vertices(
+         ctx, *reinterpret_cast<StreamoutTarget *>(indirect->count_from_stream_output));
+      if (captured == 0)
+         return;
+   }
+   if (ctx.num_streamout > 0) [[unlikely]]
+      count_captured(ctx, *info, indirect, captured, draws, num_draws);
+
    const PolygonPasses passes = polygon_passes(ctx, info->mode);
    for (unsigned i = 0; i < passes.count; i++) {
       if (!(passes.pass[i] == ctx.rasterizer_tweak)) {
@@ -220,7 +230,7 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
          draw_indirect(ctx, *info, drawid, *indirect);
       } else if (indirect && indirect->count_from_stream_output) {
          proto::DrawVbo draw = describe(ctx, *info, drawid);
-         draw.count_from_so = indirect->count_from_stream_output->buffer_size;
+         draw.count_from_so = captured;
          draw.start = draws[0].start;
          draw.count = draws[0].count;
          note_draw(ctx, *info, 0, 0, 0, nullptr, 0, true);

@@ -51,6 +51,21 @@ void look_at_text(Shader &shader)
    shader.queries_size = text.find("RESQ ") != std::string::npos;
 }
 
+// Of the primitives that a geometry or tessellation shader makes.
+uint8_t captured_vertices_of(const pipe_shader_state &state)
+{
+   if (state.type != PIPE_SHADER_IR_NIR)
+      return 0;
+   const shader_info &info = static_cast<const nir_shader *>(state.ir.nir)->info;
+   if (info.stage == MESA_SHADER_GEOMETRY)
+      return info.gs.output_primitive == SHADER_PRIM_POINTS       ? 1
+             : info.gs.output_primitive == SHADER_PRIM_LINE_STRIP ? 2
+                                                                  : 3;
+   if (info.stage == MESA_SHADER_TESS_EVAL)
+      return info.tess.point_mode ? 1 : info.tess._primitive_mode == TESS_PRIMITIVE_ISOLINES ? 2 : 3;
+   return 0;
+}
+
 template <pipe_shader_type stage>
 void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
 {
@@ -60,6 +75,7 @@ void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
    shader->stage = stage;
    if (stage == PIPE_SHADER_VERTEX)
       shader->edge_flag = edge_flag_input(*state);
+   shader->captured_vertices = captured_vertices_of(*state);
    shader->valid = shader_translate(ctx.screen, stage, *state, shader->text);
    look_at_text(*shader);
    return shader;

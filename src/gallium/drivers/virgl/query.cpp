@@ -3,6 +3,7 @@
 
 #include "gallium/winsys/virgl/common/stall_timer.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <thread>
 
@@ -178,6 +179,8 @@ bool begin_query(pipe_context *pipe, pipe_query *q)
    query.ready = false;
    query.begun = true;
    if (query.part.bo) {
+      if (query.type == PIPE_QUERY_PRIMITIVES_EMITTED)
+         end_capture(ctx); // ours must not be in its way
       ctx.active_queries.push_back(&query);
       open_part(ctx, query);
       if (ctx.queries_paused && pausable(query.type)) {
@@ -434,6 +437,44 @@ void resume_queries(Context &ctx)
       query->part = {{ctx.screen.new_object(), false}, std::move(memory)};
       open_part(ctx, *query);
    }
+}
+
+std::shared_ptr<Query> begin_count(Context &ctx, unsigned stream)
+{
+   BoRef memory = create_result_memory(ctx);
+   if (!memory)
+      return nullptr;
+   // Whoever drops it last: the host's object goes with the next batch.
+   std::shared_ptr<Query> query(new Query{}, [&ctx](Query *q) {
+      retire_part(ctx, q->part);
+      delete q;
+   });
+   query->type = PIPE_QUERY_PRIMITIVES_EMITTED;
+   query->index = stream;
+   query->part = {{ctx.screen.new_object(), false}, std::move(memory)};
+   open_part(ctx, *query);
+   return query;
+}
+
+void end_count(Context &ctx, Query &query)
+{
+   close_part(ctx, query);
+   query.fence = std::make_shared<Fence>(&ctx);
+   ctx.batch.attach(query.fence);
+}
+
+uint64_t count_result(Context &ctx, Query &query)
+{
+   pipe_query_result result{};
+   get_query_result(&ctx.base, reinterpret_cast<pipe_query *>(&query), true, &result);
+   return result.u64;
+}
+
+bool counts_emitted(const Context &ctx, unsigned stream)
+{
+   return std::any_of(ctx.active_queries.begin(), ctx.active_queries.end(), [=](const Query *query) {
+      return query->type == PIPE_QUERY_PRIMITIVES_EMITTED && query->index == stream;
+   });
 }
 
 bool counts_primitives(const Context &ctx)

@@ -41,6 +41,13 @@ inline proto::ObjectHandle use_query(Context &ctx, Query &query)
    return use_query(ctx, query, query.part);
 }
 
+// Queries of our own, of the primitives that are captured of a stream; nullptr out of memory.
+std::shared_ptr<Query> begin_count(Context &ctx, unsigned stream);
+void end_count(Context &ctx, Query &query);
+uint64_t count_result(Context &ctx, Query &query);
+// Whether a query of the application's does that.
+bool counts_emitted(const Context &ctx, unsigned stream);
+
 // Before a draw that counts: goes on with what a pause has ended.
 void resume_queries(Context &ctx);
 // Whether a query is active to which primitives are more than what they look like.
