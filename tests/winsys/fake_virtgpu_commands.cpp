@@ -126,7 +126,7 @@ void FakeHost::answer_query(Context &c, uint32_t handle)
    if (!r || !r->memory)
       return complain("GET_QUERY_RESULT: nowhere to put it");
    proto::QueryState state;
-   state.query_state = 2; // done
+   state.query_state = uint32_t(proto::QueryStateValue::done);
    state.result_size = 8;
    state.result = 1;
    if (it->second.offset + sizeof state > r->memory->bytes())

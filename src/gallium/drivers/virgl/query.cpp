@@ -293,7 +293,7 @@ bool get_query_result(pipe_context *pipe, pipe_query *q, bool wait, pipe_query_r
          return false;
       take_read_backs(screen);
       if (!query.part.bo) {
-         query.result = 1;
+         query.result = query.type == PIPE_QUERY_GPU_FINISHED;
          query.ready = true;
       } else if (!read_result(screen, query, wait)) {
          if (!wait && !screen.ws->lost())
@@ -404,6 +404,18 @@ void set_active_query_state(pipe_context *pipe, bool enable)
    }
 }
 
+// GL_TIMESTAMP: the host's clock, which is that of the queries, has to be asked for by a query, too.
+uint64_t get_timestamp(pipe_context *pipe)
+{
+   pipe_query_result result{};
+   if (pipe_query *query = create_query(pipe, PIPE_QUERY_TIMESTAMP, 0)) {
+      end_query(pipe, query);
+      get_query_result(pipe, query, true, &result);
+      destroy_query(pipe, query);
+   }
+   return result.u64 ? result.u64 : uint64_t(os_time_get_nano());
+}
+
 } // namespace
 
 proto::ObjectHandle use_query(Context &ctx, const Query &query, QueryPart &part)
@@ -499,6 +511,7 @@ void context_init_queries(Context &ctx)
    p.get_query_result_resource = get_query_result_resource;
    p.render_condition = render_condition;
    p.set_active_query_state = set_active_query_state;
+   p.get_timestamp = get_timestamp;
 }
 
 } // namespace virgl

@@ -470,8 +470,7 @@ void screen_init_caps(Screen &screen)
    p.get_compute_param = get_compute_param;
    p.get_compiler_options = get_compiler_options;
    // No finalize_nir: the translator lowers everything anyhow, once the variant is known.
-   if (!p.get_timestamp)
-      p.get_timestamp = u_default_get_timestamp;
+   // No get_timestamp: contexts have it.
 
    // Last: Mesa's defaults ask the functions above.
    CapTable(screen).fill();
