@@ -72,13 +72,12 @@ def fit(rows, seconds):
 
 
 def choose(tests, count, always):
-    rng = random.Random(SEED)
     folders = collections.defaultdict(list)
     for test in sorted(tests):
         folders[test.rpartition('@')[0]].append(test)
-    turns = []
+    turns = []  # a generator for each folder: what changes in one leaves the others alone
     for folder, names in sorted(folders.items()):
-        rng.shuffle(names)
+        random.Random(f'{SEED} {folder}').shuffle(names)
         # The n-th of a folder comes when n / root of its size does; the first ones before all others.
         turns += [(n / math.sqrt(len(names)) if n else -1.0, test) for n, test in enumerate(names)]
     turns.sort()
