@@ -152,12 +152,13 @@ TextureLayout texture_layout(const pipe_resource &t)
 // the texture the host sets the mode, depth or stencil, on the texture itself, so the last one wins;
 // to views of another target it gives GL views, each with a mode of its own. Not where there are
 // levels: such a view gets its first one twice (virglrenderer, vrend_create_sampler_view and
-// vrend_set_single_sampler_view).
+// vrend_set_single_sampler_view). Nor where there is no stencil: a shadow sampler is swizzled by the host's
+// shader, and of GL views the host does not take their own swizzle away (vrend_draw_bind_samplers_shader).
 bool wants_host_array(const Screen &screen, const pipe_resource &t)
 {
    return t.target == PIPE_TEXTURE_2D && t.last_level == 0 && t.nr_samples <= 1 &&
           (t.bind & PIPE_BIND_SAMPLER_VIEW) && !(t.bind & (PIPE_BIND_SHARED | PIPE_BIND_SCANOUT)) &&
-          util_format_is_depth_and_stencil(host_twin(t.format)) &&
+          util_format_is_depth_and_stencil(t.format) &&
           screen.has(proto::cap::texture_view) && screen.limits->texture_array_layers > 1;
 }
 
