@@ -7,6 +7,7 @@
 
 #include <span>
 
+#include "protocol/caps.hpp"
 #include "protocol/stream.hpp"
 
 namespace virgl::proto {
@@ -27,9 +28,21 @@ enum class FieldType : uint8_t {
    byte_count, // of the text at the end
 };
 
+enum class NeedKind : uint8_t { nothing, feature, cap, cap2, video, version };
+
+/// Something the capset must have: bits of one kind, or at least this host_feature_check_version.
+struct Need {
+   NeedKind kind = NeedKind::nothing;
+   uint32_t bits = 0;
+   const char *name = "";
+   uint32_t or_cap2 = 0; // a bit that will do as well; 0 for none
+};
+bool has_need(const Caps &caps, const Need &need);
+
 struct NamedValue {
    uint32_t value;
    const char *name;
+   Need need = {};
 };
 
 /// The values of an enumeration, or the bits of flags.
@@ -38,13 +51,18 @@ struct ValueSet {
    std::span<const NamedValue> values;
    bool zero_is_unset; // 0 has no name but stands for a field that is not in use
 
-   const char *find(uint32_t value) const
+   const NamedValue *find_value(uint32_t value) const
    {
       for (const NamedValue &v : values) {
          if (v.value == value)
-            return v.name;
+            return &v;
       }
       return nullptr;
+   }
+   const char *find(uint32_t value) const
+   {
+      const NamedValue *v = find_value(value);
+      return v ? v->name : nullptr;
    }
 };
 
@@ -60,6 +78,8 @@ struct FieldDesc {
    bool required;    // not 0
    bool creates;
    bool destroys;
+   Need need = {};          // where the value is `need_from` or more
+   uint32_t need_from = 1;
 };
 
 /// Fields that lie together.
@@ -68,6 +88,7 @@ struct GroupDesc {
    uint32_t dwords;
    std::span<const FieldDesc> fields;
    std::span<const uint32_t> used; // bits of each dword that mean something
+   Need need = {};                 // optional parts
 };
 
 enum class TailKind : uint8_t { none, parts, span, text, bytes, dwords, padding, shader };
@@ -80,8 +101,6 @@ struct TailDesc {
    int32_t slots;     // the dword with the first slot; then first + count <= max. -1 for none
 };
 
-enum class NeedKind : uint8_t { nothing, feature, cap, cap2, video };
-
 struct PacketDesc {
    Ccmd opcode;
    ObjectType object;
@@ -93,10 +112,7 @@ struct PacketDesc {
    bool trailing;           // hosts ignore what follows
    bool header_object;      // the header names an object type
    uint16_t header_objects; // which; 0 for any
-   NeedKind need;
-   uint32_t need_bits;
-   uint32_t or_cap2; // a bit that will do as well; 0 for none
-   const char *need_name;
+   Need need;
 };
 
 /// All packets; a creation of an object that can be a buffer stands there twice.

@@ -5,6 +5,27 @@
 
 namespace virgl::proto {
 
+bool has_need(const Caps &caps, const Need &need)
+{
+   if (need.or_cap2 && caps.has2(need.or_cap2))
+      return true;
+   switch (need.kind) {
+   case NeedKind::nothing:
+      return true;
+   case NeedKind::feature:
+      return caps.has_feature(need.bits);
+   case NeedKind::cap:
+      return caps.has(need.bits);
+   case NeedKind::cap2:
+      return caps.has2(need.bits);
+   case NeedKind::video:
+      return caps.num_video_caps != 0;
+   case NeedKind::version:
+      return caps.host_feature_check_version >= need.bits;
+   }
+   return false;
+}
+
 namespace {
 
 /// A shader's tail: number of outputs, strides and outputs where there are any, text. For a compute

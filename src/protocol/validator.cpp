@@ -5,6 +5,7 @@
 // destroying twice), that is a fault, too.
 #include "protocol/validator.hpp"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 
@@ -79,7 +80,7 @@ bool Validator::check(const Command &command)
       return false;
    if (const DecodeResult shape = check_shape(*desc, command.payload); !shape)
       return fail(shape.dword, "%s (%zu dwords)", shape.reason, command.payload.size());
-   if (options_.caps && !check_need(*desc))
+   if (!check_need(desc->need, 0, nullptr))
       return false;
 
    // Views of buffers put other things into the same dwords. Where nobody told which it is, bits
@@ -98,7 +99,8 @@ bool Validator::check(const Command &command)
    const Shape shape = shape_of(*desc, command.payload);
    uint32_t at = desc->fixed.dwords;
    for (uint32_t i = 0; i < shape.parts; i++) {
-      if (!check_group(command, *desc->parts[i], at, false))
+      if (!check_need(desc->parts[i]->need, 1 + at, desc->parts[i]->name) ||
+          !check_group(command, *desc->parts[i], at, false))
          return false;
       at += desc->parts[i]->dwords;
    }
@@ -133,28 +135,12 @@ bool Validator::check_header(const Command &command, const PacketDesc &desc)
    return true;
 }
 
-bool Validator::check_need(const PacketDesc &desc)
+bool Validator::check_need(const Need &need, uint32_t dword, const char *what)
 {
-   const Caps &caps = *options_.caps;
-   bool there = true;
-   switch (desc.need) {
-   case NeedKind::nothing:
-      break;
-   case NeedKind::feature:
-      there = caps.has_feature(desc.need_bits);
-      break;
-   case NeedKind::cap:
-      there = caps.has(desc.need_bits);
-      break;
-   case NeedKind::cap2:
-      there = caps.has2(desc.need_bits);
-      break;
-   case NeedKind::video:
-      there = caps.num_video_caps != 0;
-      break;
-   }
-   there |= desc.or_cap2 && caps.has2(desc.or_cap2);
-   return there || fail(0, "the host lacks %s", desc.need_name);
+   if (!options_.caps || has_need(*options_.caps, need))
+      return true;
+   return what ? fail(dword, "%s: the host lacks %s", what, need.name)
+               : fail(dword, "the host lacks %s", need.name);
 }
 
 bool Validator::check_group(const Command &command, const GroupDesc &group, uint32_t at,
@@ -182,12 +168,19 @@ bool Validator::check_value(const Command &command, const FieldDesc &f, uint32_t
    if (f.max != ~0u && v > f.max)
       return fail(1 + at, "%s: %u is more than %u", f.name, v, f.max);
 
+   if (v >= f.need_from && !check_need(f.need, 1 + at, f.name))
+      return false;
+
    switch (f.type) {
    case FieldType::boolean:
       return v <= 1 || fail(1 + at, "%s: %u is neither 0 nor 1", f.name, v);
-   case FieldType::enumeration:
-      return f.values->find(v) || (v == 0 && f.values->zero_is_unset) ||
+   case FieldType::enumeration: {
+      const NamedValue *named = f.values->find_value(v);
+      if (named)
+         return check_need(named->need, 1 + at, named->name);
+      return (v == 0 && f.values->zero_is_unset) ||
              fail(1 + at, "%s: %u is not a %s", f.name, v, f.values->name);
+   }
    case FieldType::flags: {
       uint32_t known = 0;
       for (const NamedValue &bit : f.values->values)
@@ -305,9 +298,6 @@ bool Validator::check_special(const Command &command)
    case Ccmd::create_object:
       if (command.object == ObjectType::shader)
          return true; // done with its text
-      if (command.object == ObjectType::sampler_view && options_.caps && p[2] >> 24 != 0 &&
-          !options_.caps->has(cap::texture_view))
-         return fail(3, "target: the host lacks texture_view");
       return !options_.stateful || apply_create(command);
 
    case Ccmd::destroy_object:
@@ -326,10 +316,24 @@ bool Validator::check_special(const Command &command)
              fail(2, "stage: shader %u is a %s shader", p[0], name_of(shader.stage));
    }
 
-   case Ccmd::copy_transfer3d:
-      if (options_.caps && (p[13] & 2) && !options_.caps->has2(cap2::copy_transfer_both_directions))
-         return fail(14, "read_from_host: the host lacks copy_transfer_both_directions");
-      return true;
+   case Ccmd::draw_vbo:
+      return check_primitive(p[2]);
+
+   case Ccmd::set_shader_buffers:
+   case Ccmd::set_shader_images:
+      return p.size() <= 2 || check_slots(command);
+
+   case Ccmd::set_viewport_state:
+      return !options_.caps || p[0] + (p.size() - 1) / 6 <= std::max(options_.caps->max_viewports, 1u) ||
+             fail(0, "more viewports than %u", options_.caps->max_viewports);
+
+   case Ccmd::set_framebuffer_state:
+      return !options_.caps || p[0] <= std::max(options_.caps->max_render_targets, 1u) ||
+             fail(1, "more targets than %u", options_.caps->max_render_targets);
+
+   case Ccmd::set_streamout_targets:
+      return !options_.caps || p.size() - 1 <= options_.caps->max_streamout_buffers ||
+             fail(0, "more targets than %u", options_.caps->max_streamout_buffers);
 
    case Ccmd::set_index_buffer:
       return p[0] == 0 || p.size() == 3 || fail(0, "a buffer without index size and offset");
@@ -342,6 +346,31 @@ bool Validator::check_special(const Command &command)
    default:
       return true;
    }
+}
+
+/// Every GL has points, lines and triangles; the rest is announced.
+bool Validator::check_primitive(uint32_t mode)
+{
+   constexpr uint32_t every_gl = 0x7f; // points to triangle_fan
+   if (!options_.caps || ((options_.caps->prim_mask | every_gl) >> mode & 1))
+      return true;
+   return fail(3, "mode: the host does not draw primitives of mode %u", mode);
+}
+
+bool Validator::check_slots(const Command &command)
+{
+   if (!options_.caps)
+      return true;
+   const Caps &c = *options_.caps;
+   const auto stage = ShaderStage(command.payload[0]);
+   const bool many = stage == ShaderStage::fragment || stage == ShaderStage::compute;
+   const bool buffers = command.opcode == Ccmd::set_shader_buffers;
+   const uint32_t slots = buffers ? (many ? c.max_shader_buffer_frag_compute
+                                          : c.max_shader_buffer_other_stages)
+                                  : (many ? c.max_shader_image_frag_compute
+                                          : c.max_shader_image_other_stages);
+   return slots != 0 ||
+          fail(1, "stage: the host has no %s for it", buffers ? "buffers" : "images");
 }
 
 bool Validator::check_sub_context(const Command &command)

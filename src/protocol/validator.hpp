@@ -72,7 +72,9 @@ private:
    // False where there is a fault; fail() has then kept the place and the reason.
    bool check(const Command &command);
    bool check_header(const Command &command, const PacketDesc &desc);
-   bool check_need(const PacketDesc &desc);
+   bool check_need(const Need &need, uint32_t dword, const char *what);
+   bool check_primitive(uint32_t mode);
+   bool check_slots(const Command &command);
    bool check_group(const Command &command, const GroupDesc &group, uint32_t at, bool any_bits);
    bool check_value(const Command &command, const FieldDesc &field, uint32_t at);
    bool check_reference(const Command &command, const FieldDesc &field, uint32_t at,

@@ -24,6 +24,7 @@ inline proto::Caps able_caps()
 {
    proto::Caps c;
    c.capset_id = 2;
+   c.prim_mask = ~0u;
    c.bset = ~0u;
    c.glsl_level = 430;
    c.capability_bits = ~(proto::cap::host_is_gles);

@@ -383,6 +383,59 @@ TEST(Validator, Capabilities)
    EXPECT_FALSE(submit(StreamBuilder() << TextureBarrier{}, options));
 }
 
+TEST(Validator, CapabilitiesOfFieldsPartsAndValues)
+{
+   Caps caps;
+   const ValidatorOptions options{.caps = &caps};
+   const auto said = [&](const auto &packet) {
+      const std::optional<Fault> fault = submit(StreamBuilder() << packet, options);
+      return fault ? fault->reason : std::string();
+   };
+   const auto lacks = [&](const auto &packet, const char *what) {
+      EXPECT_NE(said(packet).find(std::string("lacks ") + what), std::string::npos) << said(packet);
+   };
+   DrawVbo draw{.count = 3};
+   EXPECT_EQ(said(draw), "");
+   draw.start_instance = 1;
+   lacks(draw, "start_instance");
+   draw = {.count = 3, .instance_count = 2};
+   lacks(draw, "instanceid");
+   draw = {.count = 3, .mode = 10};
+   EXPECT_NE(said(draw).find("does not draw"), std::string::npos);
+   caps.prim_mask = 1u << 10;
+   EXPECT_EQ(said(draw), "");
+   draw = {.tess = DrawTess{}, .indirect = DrawIndirect{.resource = res(1), .draw_count = 2}};
+   lacks(draw, "has_indirect_draw");
+   caps.bset = feature::has_indirect_draw;
+   lacks(draw, "multi_draw_indirect");
+   caps.capability_bits = cap::multi_draw_indirect;
+   EXPECT_EQ(said(draw), "");
+
+   lacks(CreateRasterizer{.handle = obj(1), .clip_halfz = true}, "clip_halfz");
+   lacks(CreateBlend{.handle = obj(1), .independent_blend_enable = true}, "indep_blend_enable");
+   lacks(CreateSamplerState{.handle = obj(1), .wrap_t = 5}, "mirror_clamp");
+   EXPECT_EQ(said(CreateSamplerState{.handle = obj(1), .wrap_t = 4}), "");
+   lacks(CreateQuery{.handle = obj(1), .type = QueryType::timestamp, .resource = res(1)},
+         "timer_query");
+
+   const ShaderBuffer buffers[] = {{.length = 4, .resource = res(1)}};
+   const SetShaderBuffers set{.stage = ShaderStage::vertex, .buffers = buffers};
+   EXPECT_NE(said(set).find("no buffers"), std::string::npos);
+   caps.max_shader_buffer_other_stages = 1;
+   EXPECT_EQ(said(set), "");
+   const Viewport viewports[] = {{}, {}};
+   EXPECT_NE(said(SetViewportState{.viewports = viewports}), "");
+   caps.max_viewports = 2;
+   EXPECT_EQ(said(SetViewportState{.viewports = viewports}), "");
+
+   caps.host_feature_check_version = 20;
+   const auto clear = StreamBuilder() << CreateSurface{.handle = obj(1), .resource = res(1)}
+                                      << ClearSurface{.surface = obj(1)};
+   expect_fault(submit(clear, options), 6, 1, "lacks version 21");
+   caps.host_feature_check_version = 21;
+   EXPECT_FALSE(submit(clear, options));
+}
+
 TEST(Validator, RemembersNoMoreThanItMay)
 {
    const ValidatorOptions options{.max_objects = 2, .max_sub_contexts = 2};

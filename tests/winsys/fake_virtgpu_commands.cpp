@@ -155,6 +155,13 @@ void FakeHost::run(Context &c, const proto::Command &command)
    case proto::Ccmd::get_query_result:
       answer_query(c, uint32_t(decoded<proto::GetQueryResult>(command, arena).handle));
       break;
+   case proto::Ccmd::get_memory_info: {
+      const auto p = decoded<proto::GetMemoryInfo>(command, arena);
+      const std::array<uint32_t, 6> kilobytes = {4000, 3000, 2000, 1000, 0, 7};
+      if (Resource *r = resource(c, uint32_t(p.resource)); r && r->memory)
+         r->memory->write(0, kilobytes.data(), sizeof kilobytes);
+      break;
+   }
    case proto::Ccmd::transfer3d: {
       const auto p = decoded<proto::Transfer3d>(command, arena);
       if (Resource *r = resource(c, uint32_t(p.resource))) {

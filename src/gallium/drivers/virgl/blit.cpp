@@ -9,6 +9,8 @@
 
 #include "context.hpp"
 #include "formats.hpp"
+#include "limits.hpp"
+#include "query.hpp"
 
 namespace virgl {
 
@@ -86,28 +88,83 @@ pipe_box surface_box(const pipe_surface &s, unsigned x, unsigned y, unsigned wid
    return box;
 }
 
-// The protocol of this age clears a rectangle of a surface only by CLEAR_TEXTURE.
-void clear_render_target(pipe_context *pipe, pipe_surface *dst, const pipe_color_union *color,
-                         unsigned x, unsigned y, unsigned width, unsigned height, bool)
+// A host of this version has CLEAR_SURFACE; NEWER.md names no bit for it.
+constexpr uint32_t version_clear_surface = 21;
+
+void clear_surface(Context &ctx, pipe_surface *dst, unsigned buffers,
+                   const std::array<uint32_t, 4> &value, const pipe_box &box, bool conditional)
 {
-   if (!Context::from(pipe).screen.has(proto::cap::clear_texture))
-      return;
-   // CLEAR_TEXTURE works in the texture's format.
-   uint8_t texel[16] = {};
-   util_format_pack_rgba(dst->format, texel, color, 1);
+   emit_render_condition(ctx);
+   ctx.make_room(copy_room);
+   proto::ClearSurface packet;
+   packet.render_condition_enabled = conditional;
+   packet.buffers = buffers;
+   packet.surface = use_surface(ctx, Surface::from(dst));
+   packet.color = value;
+   packet.x = box.x;
+   packet.y = box.y;
+   packet.width = box.width;
+   packet.height = box.height;
+   ctx.texture_units_disturbed = true;
+   ctx.emit(packet);
+}
+
+// CLEAR_TEXTURE and writes by the CPU know no condition: where it is to hold the host has to tell.
+bool wanted(Context &ctx, bool conditional)
+{
+   auto &rc = ctx.render_condition;
+   if (!conditional || !rc.query)
+      return true;
+   pipe_query_result result = {};
+   const bool wait = rc.mode == PIPE_RENDER_COND_WAIT || rc.mode == PIPE_RENDER_COND_BY_REGION_WAIT;
+   auto *query = reinterpret_cast<pipe_query *>(rc.query);
+   if (!ctx.base.get_query_result(&ctx.base, query, wait, &result))
+      return true;
+   return (result.u64 != 0) != rc.condition;
+}
+
+void clear_render_target(pipe_context *pipe, pipe_surface *dst, const pipe_color_union *color,
+                         unsigned x, unsigned y, unsigned width, unsigned height, bool conditional)
+{
+   Context &ctx = Context::from(pipe);
    const pipe_box box = surface_box(*dst, x, y, width, height);
-   clear_texture(pipe, dst->texture, dst->u.tex.level, &box, texel);
+   if (ctx.screen.limits->host_version >= version_clear_surface) {
+      // Alpha may be in the red channel there; see clear().
+      const bool alpha = util_format_is_alpha(dst->format);
+      clear_surface(ctx, dst, PIPE_CLEAR_COLOR0,
+                    {color->ui[alpha ? 3 : 0], color->ui[1], color->ui[2], color->ui[3]}, box,
+                    conditional);
+   } else if (!wanted(ctx, conditional)) {
+      return;
+   } else if (ctx.screen.has(proto::cap::clear_texture)) {
+      // CLEAR_TEXTURE works in the texture's format.
+      uint8_t texel[16] = {};
+      util_format_pack_rgba(dst->format, texel, color, 1);
+      clear_texture(pipe, dst->texture, dst->u.tex.level, &box, texel);
+   } else {
+      util_clear_render_target(pipe, dst, color, x, y, width, height);
+   }
 }
 
 void clear_depth_stencil(pipe_context *pipe, pipe_surface *dst, unsigned flags, double depth,
                          unsigned stencil, unsigned x, unsigned y, unsigned width, unsigned height,
-                         bool)
+                         bool conditional)
 {
-   if (!Context::from(pipe).screen.has(proto::cap::clear_texture))
-      return;
-   const uint64_t packed = util_pack64_z_stencil(dst->format, depth, stencil);
+   Context &ctx = Context::from(pipe);
    const pipe_box box = surface_box(*dst, x, y, width, height);
-   clear_texture(pipe, dst->texture, dst->u.tex.level, &box, &packed);
+   const bool both = util_format_is_depth_and_stencil(dst->format);
+   if (ctx.screen.limits->host_version >= version_clear_surface) {
+      clear_surface(ctx, dst, flags, proto::pack_depth_stencil(depth, stencil), box, conditional);
+   } else if (!wanted(ctx, conditional)) {
+      return;
+   } else if (ctx.screen.has(proto::cap::clear_texture) &&
+              (!both || (flags & PIPE_CLEAR_DEPTHSTENCIL) == PIPE_CLEAR_DEPTHSTENCIL)) {
+      const uint64_t packed = util_pack64_z_stencil(dst->format, depth, stencil);
+      clear_texture(pipe, dst->texture, dst->u.tex.level, &box, &packed);
+   } else {
+      // Also one of the two alone, which CLEAR_TEXTURE cannot.
+      util_clear_depth_stencil(pipe, dst, flags, depth, stencil, x, y, width, height);
+   }
 }
 
 void blit(pipe_context *pipe, const pipe_blit_info *info)

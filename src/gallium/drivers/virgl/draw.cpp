@@ -202,6 +202,9 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
 
    // Primitives the host lacks (quads and polygons on core profiles) become others.
    if (!(ctx.screen.primitives & (1u << info->mode)) && ctx.rasterizer) {
+      // Nothing else does for adjacency and patches, which go with shaders that such a host lacks.
+      if (info->mode >= PIPE_PRIM_LINES_ADJACENCY)
+         return;
       pipe_draw_info kept = *info;
       kept.take_index_buffer_ownership = false; // `owned` has it
       util_primconvert_save_rasterizer_state(ctx.primconvert, &ctx.rasterizer->state);

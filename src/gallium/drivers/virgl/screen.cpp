@@ -54,6 +54,7 @@ pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws)
    screen_init_fences(*screen);
    screen_init_present(*screen);
    screen_init_disk_cache(*screen);
+   screen_init_memory_info(*screen);
    return &screen->base;
 }
 

@@ -75,11 +75,12 @@ struct Screen {
 void screen_init_caps(Screen &screen);
 // screen_formats.cpp: is_format_supported and the like.
 void screen_init_formats(Screen &screen);
-// resource.cpp, fence.cpp, present.cpp, disk_cache.cpp, context.cpp
+// resource.cpp, fence.cpp, present.cpp, disk_cache.cpp, screen_memory.cpp, context.cpp
 void screen_init_resources(Screen &screen);
 void screen_init_fences(Screen &screen);
 void screen_init_present(Screen &screen);
 void screen_init_disk_cache(Screen &screen);
+void screen_init_memory_info(Screen &screen);
 pipe_context *context_create(pipe_screen *screen, void *priv, unsigned flags);
 
 // Creates the screen on a connected winsys; nullptr (after one line on stderr) when the host's

@@ -112,8 +112,13 @@ private:
       on({PIPE_CAP_NPOT_TEXTURES, PIPE_CAP_TEXTURE_SWIZZLE, PIPE_CAP_TEXTURE_FLOAT_LINEAR,
           PIPE_CAP_TEXTURE_HALF_FLOAT_LINEAR});
       on({PIPE_CAP_ANISOTROPIC_FILTER}, lim().anisotropy > 1.0f);
-      on({PIPE_CAP_TEXTURE_MIRROR_CLAMP, PIPE_CAP_TEXTURE_MIRROR_CLAMP_TO_EDGE},
-         can(feature::mirror_clamp));
+      // One bit for both, of which GLES hosts mean the second; later ones of their own.
+      on({PIPE_CAP_TEXTURE_MIRROR_CLAMP_TO_EDGE},
+         can(feature::mirror_clamp) &&
+            (lim().host_version < 20 || has2(cap2::mirror_clamp_to_edge)));
+      on({PIPE_CAP_TEXTURE_MIRROR_CLAMP},
+         can(feature::mirror_clamp) &&
+            (lim().host_version < 22 ? !lim().gles_host : has2(cap2::mirror_clamp)));
       on({PIPE_CAP_SEAMLESS_CUBE_MAP}, can(feature::seamless_cube_map));
       on({PIPE_CAP_SEAMLESS_CUBE_MAP_PER_TEXTURE}, can(feature::seamless_cube_map_per_texture));
       on({PIPE_CAP_CUBE_MAP_ARRAY}, can(feature::cube_map_array));
@@ -142,13 +147,18 @@ private:
 
    void fill_vertices()
    {
-      // Quads are not in the host's core profile; Mesa makes them triangles.
+      // Quads are not in the host's core profile; Mesa makes them triangles. What goes with geometry and
+      // tessellation shaders has no substitute.
+      constexpr uint32_t convertible = (1u << PIPE_PRIM_LINES_ADJACENCY) - 1;
       set(PIPE_CAP_SUPPORTED_PRIM_MODES,
-          ((1u << PIPE_PRIM_MAX) - 1) & ~(1u << PIPE_PRIM_QUADS | 1u << PIPE_PRIM_QUAD_STRIP));
+          ((1u << PIPE_PRIM_MAX) - 1) & (convertible | screen_.caps.prim_mask) &
+             ~(1u << PIPE_PRIM_QUADS | 1u << PIPE_PRIM_QUAD_STRIP));
       on({PIPE_CAP_PRIMITIVE_RESTART, PIPE_CAP_PRIMITIVE_RESTART_FIXED_INDEX},
          can(feature::primitive_restart));
-      on({PIPE_CAP_VS_INSTANCEID, PIPE_CAP_VERTEX_ELEMENT_INSTANCE_DIVISOR,
-          PIPE_CAP_QUADS_FOLLOW_PROVOKING_VERTEX_CONVENTION, PIPE_CAP_VERTEX_COLOR_UNCLAMPED});
+      // The bit of divisors was never set by a host; they came with instances.
+      on({PIPE_CAP_VS_INSTANCEID, PIPE_CAP_VERTEX_ELEMENT_INSTANCE_DIVISOR},
+         can(feature::instanceid));
+      on({PIPE_CAP_QUADS_FOLLOW_PROVOKING_VERTEX_CONVENTION, PIPE_CAP_VERTEX_COLOR_UNCLAMPED});
       on({PIPE_CAP_START_INSTANCE}, can(feature::start_instance));
       on({PIPE_CAP_DRAW_INDIRECT}, can(feature::has_indirect_draw));
       on({PIPE_CAP_MULTI_DRAW_INDIRECT}, has(cap::multi_draw_indirect));
@@ -258,7 +268,7 @@ private:
    void fill_queries()
    {
       on({PIPE_CAP_OCCLUSION_QUERY}, can(feature::occlusion_query));
-      on({PIPE_CAP_QUERY_TIMESTAMP, PIPE_CAP_QUERY_TIME_ELAPSED});
+      on({PIPE_CAP_QUERY_TIMESTAMP, PIPE_CAP_QUERY_TIME_ELAPSED}, can(feature::timer_query));
       on({PIPE_CAP_QUERY_SO_OVERFLOW}, can(feature::transform_feedback_overflow_query));
       on({PIPE_CAP_QUERY_PIPELINE_STATISTICS_SINGLE}, has2(cap2::pipeline_statistics_query));
       on({PIPE_CAP_QUERY_BUFFER_OBJECT}, has(cap::qbo));

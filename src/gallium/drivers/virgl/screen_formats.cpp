@@ -161,6 +161,9 @@ bool format_supported(const Screen &screen, pipe_format format, pipe_texture_tar
 
    if (!target_supported(format, *desc, target) || emulated_badly(format, *desc))
       return false;
+   if (target == PIPE_TEXTURE_3D && desc->layout == UTIL_FORMAT_LAYOUT_ASTC &&
+       !screen.has(proto::cap::astc_3d))
+      return false;
    // X8Z24 is the better one; see host_twin.
    if (format == PIPE_FORMAT_Z24X8_UNORM && has(l.sampler, PIPE_FORMAT_X8Z24_UNORM))
       return false;

@@ -53,10 +53,17 @@ pipe_surface *create_surface(pipe_context *pipe, pipe_resource *texture, const p
    return &s;
 }
 
+proto::ObjectType surface_type(const Context &ctx, const pipe_surface &s)
+{
+   return s.nr_samples > 0 && ctx.screen.has2(proto::cap2::implicit_msaa)
+             ? proto::ObjectType::msaa_surface
+             : proto::ObjectType::surface;
+}
+
 void surface_destroy(pipe_context *pipe, pipe_surface *base)
 {
    auto *surface = Surface::from(base);
-   retire_object(Context::from(pipe), proto::ObjectType::surface, surface->object);
+   retire_object(Context::from(pipe), surface_type(Context::from(pipe), *base), surface->object);
    pipe_resource_reference(&base->texture, nullptr);
    delete surface;
 }
@@ -200,7 +207,7 @@ proto::ObjectHandle use_surface(Context &ctx, Surface *surface)
       packet.last_layer = s.u.tex.last_layer;
       return packet;
    };
-   if (s.nr_samples > 0 && ctx.screen.has2(proto::cap2::implicit_msaa)) {
+   if (surface_type(ctx, s) == proto::ObjectType::msaa_surface) {
       auto packet = fill(proto::CreateMsaaSurface{});
       packet.sample_count = s.nr_samples;
       ctx.emit(packet);

@@ -22,9 +22,18 @@ def type_text(type_name, spec):
         return 'object'
     return type_name
 
+def need(spec):
+    needs = []
+    for kind, name in spec.get('needs', {}).items():
+        if kind == 'version': needs.append(f'`host_feature_check_version` {name}')
+        elif kind == 'field': needs.append(f'`{name}` above 0')
+        else: needs.append(f'`{kind.removeprefix("or_")}::{name}`')
+    return ' or '.join(needs) or None
+
 def notes(spec, type_name=''):
     out = []
     if spec.get('doc'): out.append(spec['doc'])
+    if spec.get('needs'): out.append((f'{spec["need_from"]} and more need ' if 'need_from' in spec else 'needs ') + need(spec))
     if spec.get('creates'): out.append('the new handle, not 0')
     elif spec.get('required'): out.append('not 0')
     if 'max' in spec and not spec.get('span') and type_name not in ('text', 'bytes'): out.append(f'at most {spec["max"]}')
@@ -51,7 +60,7 @@ def rows(group, first):
     for i in group.tails:
         s = i.spec
         if i.kind == 'optional':
-            out += [(f'{w}', b, n, t, esc('; '.join(x for x in (f'optional: {i.name}', 'since ' + i.group.since if i.group.since else '', d) if x))) for w, b, n, t, d in rows(i.group, at)]
+            out += [(f'{w}', b, n, t, esc('; '.join(x for x in (f'optional: {i.name}', f'needs {need(i.group.spec)}' if need(i.group.spec) else '', 'since ' + i.group.since if i.group.since else '', d) if x))) for w, b, n, t, d in rows(i.group, at)]
             at += i.group.dwords
         elif i.kind == 'span':
             step = m.element_dwords(i)
@@ -74,11 +83,6 @@ def rows(group, first):
 
 def since(spec):
     return f' *(since {spec["since"]})*' if spec.get('since') else ''
-
-def need(spec):
-    needs = [f'`{name}` above 0' if kind == 'field' else f'`{kind.removeprefix("or_")}::{name}`'
-             for kind, name in spec.get('needs', {}).items()]
-    return ' or '.join(needs) or None
 
 def size_text(p):
     fixed = p.dwords
@@ -199,7 +203,7 @@ ${e['doc']}${since(e)} Source: ${e['source']}.
 | | | |
 |---|---|---|
 % for name, v in e['values'].items():
-| ${v[0]} | `${name}` | ${esc(v[2]) if len(v) > 2 else ''} |
+| ${v[0]} | `${name}` | ${esc('; '.join(([v[2]] if len(v) > 2 else []) + (['needs ' + need({'needs': e['needs'][name]})] if name in e.get('needs', {}) else [])))} |
 % endfor
 % endfor
 
@@ -210,7 +214,7 @@ Carried as Gallium has them.
 | | values |
 |---|---|
 % for e in m.gallium.values():
-| ${e['name']} | ${', '.join(f'{v[0]} {n}' for n, v in e['values'].items())}${'; 0 where unused' if e.get('zero_is_unset') else ''} |
+| ${e['name']} | ${', '.join(f'{v[0]} {n}' + (f' (needs {need({"needs": e["needs"][n]})})' if n in e.get('needs', {}) else '') for n, v in e['values'].items())}${'; 0 where unused' if e.get('zero_is_unset') else ''} |
 % endfor
 
 ${'##'} Flags

@@ -8,12 +8,22 @@ namespace virgl::proto {
 
 namespace {
 <%
-def quoted(items):
-    return ', '.join(f'{{{v[0]}u, "{n}"}}' for n, v in items)
+def need_init(spec):
+    needs = dict(spec.get('needs', {}))
+    either = f', cap2::{needs.pop("or_cap2")}' if 'or_cap2' in needs else ''
+    for k, v in needs.items():
+        if k == 'version':
+            return f'{{NeedKind::version, {v}, "version {v}"{either}}}'
+        if k == 'field':
+            return f'{{NeedKind::video, 0, "{v}"{either}}}'
+        return f'{{NeedKind::{k}, {k}::{v}, "{v}"{either}}}'
+    return '{}'
+def quoted(items, needs={}):
+    return ', '.join(f'{{{v[0]}u, "{n}"' + (f', {need_init(dict(needs=needs[n]))}' if n in needs else '') + '}' for n, v in items)
 %>\
 % for e in list(m.enums.values()) + list(m.gallium.values()):
 
-[[maybe_unused]] const NamedValue values_${e['name']}[] = {${quoted(e['values'].items())}};
+[[maybe_unused]] const NamedValue values_${e['name']}[] = {${quoted(e['values'].items(), e.get('needs', {}))}};
 [[maybe_unused]] const ValueSet set_${e['name']} = {"${e['name']}", values_${e['name']}, ${'true' if e.get('zero_is_unset') else 'false'}};
 % endfor
 % for f in m.flags.values():
@@ -44,7 +54,7 @@ constexpr uint32_t any = ~0u;
     maximum = f'{spec["max"]}u' if 'max' in spec and not spec.get('span') else 'any'
     flag = lambda key: 'true' if spec.get(key) else 'false'
     required = 'true' if spec.get('required') or spec.get('creates') or spec.get('destroys') else 'false'
-%>{"${name}", FieldType::${kind}, ${shift}, ${width}, ${at}, ${count}, ${sets}, ${maximum}, ${hex(objects)}, ${required}, ${flag('creates')}, ${flag('destroys')}},</%def>
+%>{"${name}", FieldType::${kind}, ${shift}, ${width}, ${at}, ${count}, ${sets}, ${maximum}, ${hex(objects)}, ${required}, ${flag('creates')}, ${flag('destroys')}, ${need_init(spec)}, ${spec.get('need_from', 1)}},</%def>
 <%def name="group(name, title, fields, dwords)"><%
     used = [0] * dwords
     for _, at, type, shift, width, count, spec in fields:
@@ -60,10 +70,10 @@ const FieldDesc fields_${name}[] = {
 const uint32_t used_${name}[] = {${', '.join(hex(u) + 'u' for u in used)}};
 % endif
 </%def>
-<%def name="group_init(name, title, fields, dwords)">{"${title}", ${dwords}, ${'fields_' + name if fields else '{}'}, ${'used_' + name if fields else '{}'}}</%def>
+<%def name="group_init(name, title, fields, dwords, spec={})">{"${title}", ${dwords}, ${'fields_' + name if fields else '{}'}, ${'used_' + name if fields else '{}'}, ${need_init(spec)}}</%def>
 % for g in list(m.structs.values()) + m.parts:
 ${group(g.name, g.name, m.flat_fields(g), g.dwords)}\
-[[maybe_unused]] const GroupDesc group_${g.name} = ${group_init(g.name, g.name, m.flat_fields(g), g.dwords)};
+[[maybe_unused]] const GroupDesc group_${g.name} = ${group_init(g.name, g.name, m.flat_fields(g), g.dwords, g.spec)};
 % endfor
 % for p in m.packets:
 % for i in p.tails:
@@ -103,14 +113,6 @@ const PacketDesc packets[] = {
     head_mask = 0
     for o in (head or {}).get('allowed', []):
         head_mask |= 1 << (m.object_names.index(o) + 1)
-    need, need_bits, need_name, or_cap2 = 'nothing', '0', '', '0'
-    for k, v in p.spec.get('needs', {}).items():
-        if k == 'or_cap2':
-            or_cap2 = f'cap2::{v}'
-            continue
-        need = 'video' if k == 'field' else k
-        need_bits = '0' if k == 'field' else f'{k}::{v}'
-        need_name = v
     fields = m.flat_fields(p)
     object_type = p.object or 'null'
     flag = lambda b: 'true' if b else 'false'
@@ -118,7 +120,7 @@ const PacketDesc packets[] = {
    {Ccmd::${p.opcode}, ObjectType::${object_type}, "${p.wire_name}", ${flag(p.variant == 'buffer')},
     ${group_init(p.name, p.name, fields, p.dwords)}, ${parts},
     {TailKind::${kind}, "${tail_name}", ${element}, ${low}, ${high}, ${slots}},
-    ${flag(p.spec.get('trailing'))}, ${flag(head)}, ${hex(head_mask)}, NeedKind::${need}, ${need_bits}, ${or_cap2}, "${need_name}"},
+    ${flag(p.spec.get('trailing'))}, ${flag(head)}, ${hex(head_mask)}, ${need_init(p.spec)}},
 % endfor
 };
 
