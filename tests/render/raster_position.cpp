@@ -222,7 +222,26 @@ void buffers_and_images(Test &t)
    draw_something(t);
 }
 
+// What the interpreter has no opcodes for, as hosts have not.
+void groups(Test &t)
+{
+   t.clear({0.1f, 0.2f, 0.1f});
+   compile(t, "#extension GL_ARB_shader_group_vote : require\n"
+              "#extension GL_ARB_shader_ballot : require\n"
+              "#extension GL_ARB_gpu_shader_int64 : require\n"
+              "void main() { bool yes = gl_Vertex.x < 0.5;\n"
+              "gl_FrontColor = vec4(anyInvocationARB(yes) ? 0.25 : 0.0, allInvocationsARB(yes) ? 0.5 : 0.0,\n"
+              "ballotARB(yes) != 0ul ? 0.75 : 0.0, readFirstInvocationARB(gl_Vertex.x));\n"
+              "gl_Position = gl_Vertex; }\n");
+   glRasterPos2f(0.125f, 0.2f);
+   note_colour(t, "yes");
+   glRasterPos2f(0.625f, 0.2f);
+   note_colour(t, "no");
+   draw_something(t);
+}
+
 constexpr Scene table[] = {
+   {"raster-position-groups", Api::compat, groups},
    {"raster-position-textures", Api::compat, textures},
    {"raster-position-wild-coordinates", Api::compat, wild_coordinates},
    {"raster-position-buffers-images", Api::compat, buffers_and_images},

@@ -8,6 +8,9 @@
 //
 // The maps that the state tracker makes itself are of no use: draw takes the levels of a texture as
 // offsets of 32 bits, and two maps may be farther apart.
+//
+// Shaders for draw do not come by the driver's translation either, so what is lowered there for want of
+// opcodes is lowered here.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -20,6 +23,9 @@
 #include "util/format/u_format.h"
 #include "util/u_inlines.h"
 #include "util/u_memory.h"
+
+#include "gallium/drivers/virgl/shader_atomics.hpp"
+#include "gallium/drivers/virgl/shader_subgroups.hpp"
 
 extern "C" {
 #include "draw/draw_context.h"
@@ -34,11 +40,15 @@ void __real_draw_vbo(draw_context *draw, const pipe_draw_info *info, unsigned dr
                      const pipe_draw_start_count_bias *draws, unsigned num_draws,
                      uint8_t patch_vertices);
 void __real_draw_bind_vertex_shader(draw_context *draw, draw_vertex_shader *shader);
+draw_vertex_shader *__real_draw_create_vertex_shader(draw_context *draw,
+                                                     const pipe_shader_state *state);
 void __wrap_draw_vbo(draw_context *draw, const pipe_draw_info *info, unsigned drawid,
                      const pipe_draw_indirect_info *indirect,
                      const pipe_draw_start_count_bias *draws, unsigned num_draws,
                      uint8_t patch_vertices);
 void __wrap_draw_bind_vertex_shader(draw_context *draw, draw_vertex_shader *shader);
+draw_vertex_shader *__wrap_draw_create_vertex_shader(draw_context *draw,
+                                                     const pipe_shader_state *state);
 }
 
 namespace virgl {
@@ -578,4 +588,15 @@ void __wrap_draw_bind_vertex_shader(draw_context *draw, draw_vertex_shader *shad
       draw_set_mapped_constant_buffer(draw, PIPE_SHADER_VERTEX, i, nullptr, 0);
    for (unsigned i = 0; i < PIPE_MAX_SHADER_BUFFERS; i++)
       draw_set_mapped_shader_buffer(draw, PIPE_SHADER_VERTEX, i, nullptr, 0);
+}
+
+draw_vertex_shader *__wrap_draw_create_vertex_shader(draw_context *draw,
+                                                     const pipe_shader_state *state)
+{
+   if (state->type == PIPE_SHADER_IR_NIR) {
+      auto *nir = static_cast<nir_shader *>(state->ir.nir);
+      virgl::lower_subgroups(nir, false);
+      virgl::lower_float_atomics(nir);
+   }
+   return __real_draw_create_vertex_shader(draw, state);
 }
