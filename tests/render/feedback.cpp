@@ -144,7 +144,48 @@ void objects_paused(Test &t)
    glEnableVertexAttribArray(0);
    glEnableVertexAttribArray(2);
    glDrawTransformFeedback(GL_TRIANGLES, object); // as many as were captured
+   glDisableVertexAttribArray(2);
+   glVertexAttrib3f(2, 0.9f, 0.9f, 0.9f);
+   glDrawTransformFeedbackInstanced(GL_TRIANGLES, object, 0);
    glDeleteTransformFeedbacks(1, &object);
+}
+
+// What a condition keeps from being drawn is not captured, and not drawn again.
+void conditional(Test &t)
+{
+   t.clear({0.1f, 0.2f, 0.1f});
+   static constexpr const char *names[] = {"place"};
+   t.program(capture_vs, capture_fs, {}, names);
+   GLuint object = 0, query = 0;
+   glGenTransformFeedbacks(1, &object);
+   glBindTransformFeedback(GL_TRANSFORM_FEEDBACK, object);
+   std::vector<float> rest; // would be seen
+   for (int i = 0; i < 8; i++)
+      rest.insert(rest.end(), {-0.9f, -0.9f, 0, 1, -0.5f, -0.9f, 0, 1, -0.9f, -0.5f, 0, 1});
+   const GLuint buffer = t.buffer(GL_TRANSFORM_FEEDBACK_BUFFER, rest.size() * 4, rest.data(),
+                                  GL_DYNAMIC_COPY);
+   glBindBufferBase(GL_TRANSFORM_FEEDBACK_BUFFER, 0, buffer);
+   glGenQueries(1, &query);
+   glBeginQuery(GL_ANY_SAMPLES_PASSED, query);
+   glEndQuery(GL_ANY_SAMPLES_PASSED);
+   glEnable(GL_RASTERIZER_DISCARD);
+   glBeginTransformFeedback(GL_TRIANGLES);
+   glBeginConditionalRender(query, GL_QUERY_WAIT);
+   t.rect(-0.9f, -0.9f, 0, 0);
+   glEndConditionalRender();
+   t.rect(0.1f, 0.1f, 0.9f, 0.9f);
+   glEndTransformFeedback();
+   glDisable(GL_RASTERIZER_DISCARD);
+   glBindTransformFeedback(GL_TRANSFORM_FEEDBACK, 0);
+   t.program("in vec4 position;\nvoid main() { gl_Position = position; }\n",
+             "out vec4 result;\nvoid main() { result = vec4(0.9, 0.5, 0.2, 1.0); }\n");
+   t.vertex_array();
+   glBindBuffer(GL_ARRAY_BUFFER, buffer);
+   glVertexAttribPointer(0, 4, GL_FLOAT, GL_FALSE, 0, nullptr);
+   glEnableVertexAttribArray(0);
+   glDrawTransformFeedback(GL_TRIANGLES, object);
+   glDeleteTransformFeedbacks(1, &object);
+   glDeleteQueries(1, &query);
 }
 
 // Particles that move on the GPU: each pass captures what the next one reads.
@@ -260,6 +301,7 @@ void drawn_again(Test &t)
 }
 
 constexpr Scene table[] = {
+   {"feedback-conditional", Api::core, conditional},
    {"feedback-drawn-again", Api::core, drawn_again},
    {"feedback-interleaved", Api::core, interleaved},
    {"feedback-separate", Api::core, separate},

@@ -193,7 +193,8 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
    Context &ctx = Context::from(pipe);
    const OwnedIndexBuffer owned(*info);
    const bool from_buffer = indirect && indirect->buffer;
-   if (!indirect && info->instance_count == 0)
+   // Of no instances the host makes one (virglrenderer, vrend_draw_vbo).
+   if (!from_buffer && info->instance_count == 0)
       return;
 
    if (ctx.rasterizer && !ctx.rasterizer->plain && !indirect &&

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // How many vertices were captured, for glDrawTransformFeedback: hosts want to be told the number in the
 // draw (virglrenderer, vrend_draw_vbo), and say nothing of it themselves. What vertex shaders capture is
-// counted here; of other stages, of restarts and of indirect draws, a query of the host's tells.
+// counted here; of other stages, of restarts, conditions and of indirect draws, a query of the host's
+// tells.
 #include <algorithm>
 
 #include "util/u_prim.h"
@@ -67,7 +68,9 @@ void count_captured(Context &ctx, const pipe_draw_info &info, const pipe_draw_in
       streams |= 1u << target->stream;
    }
 
-   if (shader->stage == PIPE_SHADER_VERTEX && !info.primitive_restart && (!indirect || by_draw)) {
+   // A condition is the host's to judge.
+   if (shader->stage == PIPE_SHADER_VERTEX && !info.primitive_restart && (!indirect || by_draw) &&
+       !ctx.render_condition.query) {
       uint64_t primitives = 0;
       for (unsigned i = 0; i < (by_draw ? 1 : num_draws); i++) {
          primitives += u_decomposed_prims_for_vertices(pipe_prim_type(info.mode),
