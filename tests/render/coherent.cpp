@@ -57,6 +57,18 @@ void positions_from(GLuint buffer)
    glEnableVertexAttribArray(0);
 }
 
+// What is in memory as a picture, for scenes that draw nothing themselves: 64 words, each a colour.
+void show_words(Test &t, const uint32_t *words)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   for (int i = 0; i < 64; i++) {
+      const auto part = [&](int shift) { return float(words[i] >> shift & 0xff) / 255.0f; };
+      t.use_flat({part(0), part(8), part(16), 1.0f});
+      const float x = -1.0f + 0.25f * float(i % 8), y = -1.0f + 0.25f * float(i / 8);
+      t.rect(x + 0.02f, y + 0.02f, x + 0.23f, y + 0.23f);
+   }
+}
+
 GLuint compute_program(Test &t, const char *body)
 {
    const std::string text = std::string("#version 430\n") + body;
@@ -340,6 +352,7 @@ void counter(Test &t)
    if (wrong)
       t.fail("%lld words are wrong", wrong);
    t.value("sum", sum);
+   show_words(t, m.words());
 }
 
 void copied_into(Test &t)
@@ -401,6 +414,7 @@ void captured(Test &t)
          t.value("captured", static_cast<long long>(m.floats(256)[k] * 4096.0f));
       t.value("kept", m.words()[i]);
    }
+   show_words(t, m.words());
 }
 
 // Written by the GPU while nobody has it mapped, with changes by the CPU from before.
@@ -447,6 +461,7 @@ void between_maps(Test &t)
    std::vector<uint8_t> back(40000);
    glGetBufferSubData(GL_SHADER_STORAGE_BUFFER, 0, 40000, back.data());
    t.hash("in the end", back);
+   show_words(t, reinterpret_cast<const uint32_t *>(back.data()));
 }
 
 // Two contexts in two threads: each has a half of the page, one reads what the other's GPU wrote.
@@ -496,6 +511,7 @@ void two_contexts(Test &t)
    eglDestroyContext(t.display(), other);
    if (wrong[0] || wrong[1])
       t.fail("%lld and %lld words are wrong", wrong[0], wrong[1]);
+   show_words(t, m.words(256));
 }
 
 // Immediate mode has buffers of that kind: more vertices than one holds, in draws of all sizes.
