@@ -138,6 +138,43 @@ TEST_F(Buffer, AReadBackIntoTheMemoryLeavesWhatTheCpuWrote)
    EXPECT_EQ(collect({0, page}, false), (Ranges{{100, 101}}));
 }
 
+// Ranges that were written make one with pages in between that nobody has looked at.
+TEST_F(Buffer, AnAnswerLeavesPagesThatWereNeverSent)
+{
+   collect({0, page});
+   collect({5 * page, 6 * page});
+   host[7] = host[5 * page + 7] = std::byte(1);
+   set(3 * page + 5, 9);
+   answer({0, 6 * page});
+   EXPECT_EQ(get(7), 1);
+   EXPECT_EQ(get(5 * page + 7), 1);
+   EXPECT_EQ(get(3 * page + 5), 9);
+   // The same by way of the memory.
+   host[8] = std::byte(2);
+   const std::vector<std::byte> before(memory.begin(), memory.begin() + 6 * page);
+   std::memcpy(memory.data(), host.data(), 6 * page);
+   map.restore_cpu_bytes({0, 6 * page}, before.data());
+   EXPECT_EQ(get(8), 2);
+   EXPECT_EQ(get(3 * page + 5), 9);
+   collect({0, size});
+   EXPECT_EQ(host, memory);
+}
+
+TEST_F(Buffer, NewerBytesComeInAnyOrder)
+{
+   collect({0, size});
+   std::memset(&host[0], 1, 300);
+   const std::vector<std::byte> early(host.begin(), host.begin() + 300);
+   const Ranges newer = {{250, 400}, {20, 60}, {30, 40}, {0, 1}, {100, 120}};
+   map.take_from_host({10, 290}, &early[10], newer);
+   for (uint32_t i = 0; i < 300; i++) {
+      bool stays = i < 10 || i >= 290;
+      for (ByteRange r : newer)
+         stays |= r.contains({i, i + 1});
+      EXPECT_EQ(get(i), stays ? 0 : 1) << i;
+   }
+}
+
 // Both sides at work on bytes of their own, with answers that come late.
 TEST_F(Buffer, AtRandom)
 {

@@ -7,6 +7,7 @@
 #include "pipe/p_screen.h"
 #include "util/u_box.h"
 #include "util/u_inlines.h"
+#include "util/u_threaded_context.h"
 
 #include "gallium/drivers/virgl/resource.hpp"
 #include "gallium/drivers/virgl/screen.hpp"
@@ -230,6 +231,63 @@ TEST_P(Coherent, OnlyWhatIsUsedIsSent)
    EXPECT_EQ(d.gpu.take_moved_bytes(), 0u);
    d.ctx->buffer_unmap(d.ctx, t);
    pipe_resource_reference(&mapped, nullptr);
+   pipe_resource_reference(&seen, nullptr);
+}
+
+// A command for each of many changes: more than a host takes in one submission.
+TEST_P(Coherent, ManySmallChangesGoInSeveralSubmissions)
+{
+   Driver d(GetParam());
+   constexpr uint32_t size = 4u << 20, step = 128;
+   pipe_resource *mapped = d.buffer(size, true), *seen = d.buffer(size, false);
+   pipe_transfer *t = nullptr;
+   std::byte *p = d.map(mapped, both_ways, t);
+   ASSERT_TRUE(p);
+   auto wanted = bytes(size, 5);
+   std::memcpy(p, wanted.data(), size);
+   d.copy(seen, 0, mapped, 0, size);
+   d.finish();
+   d.gpu.clear_calls();
+   for (uint32_t i = 0; i < size; i += step)
+      p[i] = wanted[i] = ~wanted[i];
+   d.copy(seen, 0, mapped, 0, size);
+   d.finish();
+   if (!GetParam().blobs) {
+      EXPECT_GE(d.gpu.calls(Call::execbuffer), 2u);
+   }
+   EXPECT_EQ(d.contents(seen), wanted);
+   d.ctx->buffer_unmap(d.ctx, t);
+   pipe_resource_reference(&mapped, nullptr);
+   pipe_resource_reference(&seen, nullptr);
+}
+
+// The first map, unsynchronised, of a part beside one that the GPU is still to write.
+TEST_P(Coherent, TrackingBeginsBehindWhatIsRecorded)
+{
+   Driver d(GetParam());
+   constexpr uint32_t size = 256 * 1024;
+   pipe_resource *mapped = d.buffer(size, true), *source = d.buffer(size, false);
+   pipe_resource *seen = d.buffer(size, false);
+   const auto data = bytes(size, 7);
+   d.ctx->buffer_subdata(d.ctx, source, PIPE_MAP_WRITE, 0, size, data.data());
+   d.copy(mapped, 0, source, 0, 5000);
+   threaded_context_unwrap_sync(d.ctx); // recorded, not submitted
+   pipe_box box;
+   u_box_1d(size / 2, size / 2, &box);
+   pipe_transfer *t = nullptr;
+   void *p = d.ctx->buffer_map(d.ctx, mapped, 0,
+                               PIPE_MAP_WRITE | PIPE_MAP_PERSISTENT | PIPE_MAP_COHERENT |
+                                  PIPE_MAP_UNSYNCHRONIZED,
+                               &box, &t);
+   ASSERT_TRUE(p);
+   std::memcpy(p, &data[size / 2], size / 2);
+   d.copy(seen, 0, mapped, 0, size);
+   const auto got = d.contents(seen);
+   EXPECT_EQ(std::memcmp(got.data(), data.data(), 5000), 0);
+   EXPECT_EQ(std::memcmp(&got[size / 2], &data[size / 2], size / 2), 0);
+   d.ctx->buffer_unmap(d.ctx, t);
+   pipe_resource_reference(&mapped, nullptr);
+   pipe_resource_reference(&source, nullptr);
    pipe_resource_reference(&seen, nullptr);
 }
 

@@ -26,6 +26,19 @@ size_t bucket_of(proto::ResourceHandle handle, size_t buckets)
    return (uint32_t(handle) * 2654435761u >> 8) & (buckets - 1);
 }
 
+// As many commands from the beginning as `most` dwords hold, but one at least.
+size_t whole_commands(std::span<const uint32_t> commands, size_t most)
+{
+   size_t end = 0;
+   while (end < commands.size()) {
+      const size_t next = end + 1 + (commands[end] >> 16); // their lengths stand in the headers
+      if (next > most && end != 0)
+         break;
+      end = next;
+   }
+   return std::min(end, commands.size());
+}
+
 } // namespace
 
 Batch::Batch(Winsys &ws, StreamObserver *observer)
@@ -122,22 +135,52 @@ void Batch::release(std::vector<BoRef> &refs)
    refs.clear();
 }
 
-uint64_t Batch::submit(int *out_fence_fd, bool carry, std::span<const uint32_t> before,
-                       std::span<const uint32_t> after)
+// `last`: the part of the batch that fences stand for.
+uint64_t Batch::send(std::span<const uint32_t> stream, int *out_fence_fd, bool last)
 {
-   std::span<const uint32_t> stream(begin_, size_t(cursor_ - begin_));
-   if (!before.empty() || !after.empty()) {
-      const auto head = stream.first(std::min<size_t>(head_dwords_, stream.size()));
-      assembled_.assign(head.begin(), head.end());
-      assembled_.insert(assembled_.end(), before.begin(), before.end());
-      assembled_.insert(assembled_.end(), stream.begin() + head.size(), stream.end());
-      assembled_.insert(assembled_.end(), after.begin(), after.end());
-      stream = assembled_;
-   }
    if (observer_ && !observer_->look(stream))
       ws_.declare_lost("the stream is not valid");
    const uint64_t number =
-      ws_.submit(stream, bos_, in_fence_fd_, out_fence_fd, !fences_.empty());
+      ws_.submit(stream, bos_, in_fence_fd_, last ? out_fence_fd : nullptr, last && !fences_.empty());
+   if (in_fence_fd_ >= 0) {
+      close(in_fence_fd_);
+      in_fence_fd_ = -1;
+   }
+   return number;
+}
+
+uint64_t Batch::send_around(std::span<const uint32_t> stream, std::span<const uint32_t> before,
+                            std::span<const uint32_t> after, int *out_fence_fd)
+{
+   const auto head = stream.first(std::min<size_t>(head_dwords_, stream.size()));
+   assembled_.assign(head.begin(), head.end());
+   const auto add = [&](std::span<const uint32_t> part) {
+      if (assembled_.size() + part.size() > longest_dwords && assembled_.size() > head.size()) {
+         send(assembled_, nullptr, false);
+         assembled_.resize(head.size());
+      }
+      assembled_.insert(assembled_.end(), part.begin(), part.end());
+   };
+   const auto add_pieces = [&](std::span<const uint32_t> commands) {
+      while (!commands.empty()) {
+         const size_t size = whole_commands(commands, capacity_dwords);
+         add(commands.first(size));
+         commands = commands.subspan(size);
+      }
+   };
+   add_pieces(before);
+   add(stream.subspan(head.size()));
+   add_pieces(after);
+   return send(assembled_, out_fence_fd, true);
+}
+
+uint64_t Batch::submit(int *out_fence_fd, bool carry, std::span<const uint32_t> before,
+                       std::span<const uint32_t> after)
+{
+   const std::span<const uint32_t> stream(begin_, size_t(cursor_ - begin_));
+   const uint64_t number = before.empty() && after.empty()
+                              ? send(stream, out_fence_fd, true)
+                              : send_around(stream, before, after, out_fence_fd);
    if (number != 0)
       last_submission_ = number;
 
@@ -169,10 +212,6 @@ uint64_t Batch::submit(int *out_fence_fd, bool carry, std::span<const uint32_t> 
          table_ = std::vector<uint32_t>(initial_buckets, 0);
       else
          std::fill(table_.begin(), table_.end(), 0);
-   }
-   if (in_fence_fd_ >= 0) {
-      close(in_fence_fd_);
-      in_fence_fd_ = -1;
    }
    return number;
 }

@@ -72,7 +72,8 @@ public:
    // Hands everything to the winsys and starts anew. Returns the submission's number, 0 on failure.
    // `out_fence_fd` as in Winsys::submit. `carry`: the submission happens in the middle of recording,
    // so what was referenced for a command that is still to come stays referenced for another batch.
-   // `before` and `after` are further commands, around all recorded since begins_here().
+   // `before` and `after` are further commands, around all recorded since begins_here(). Where they
+   // are many, they make submissions of their own; the number is the last one's.
    uint64_t submit(int *out_fence_fd = nullptr, bool carry = false,
                    std::span<const uint32_t> before = {}, std::span<const uint32_t> after = {});
    // What stands in the batch so far belongs before everything else.
@@ -82,6 +83,13 @@ public:
    uint64_t last_submission() const { return last_submission_; }
 
 private:
+   // With `before` and `after`: one page of guest memory for each of the 1024 descriptors that QEMU
+   // takes for a message (VIRTQUEUE_MAX_SIZE) would be 4 MB.
+   static constexpr uint32_t longest_dwords = 4 * capacity_dwords;
+
+   uint64_t send(std::span<const uint32_t> stream, int *out_fence_fd, bool last);
+   uint64_t send_around(std::span<const uint32_t> stream, std::span<const uint32_t> before,
+                        std::span<const uint32_t> after, int *out_fence_fd);
    void reference_slow(Bo &bo);
    void rehash(size_t buckets);
    static void release(std::vector<BoRef> &refs);

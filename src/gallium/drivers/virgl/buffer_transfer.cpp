@@ -222,8 +222,9 @@ void write_host_memory(Context &ctx, Storage &storage, uint32_t offset, const st
 
 // Makes a buffer tracked that the application maps for good: the memory must be what the host has, of
 // all of it, because tracking compares whole pages.
-bool begin_tracking(Screen &screen, Context *ctx, Resource &res, unsigned usage)
+bool begin_tracking(Context &ctx, Resource &res, unsigned usage)
 {
+   Screen &screen = ctx.screen;
    Storage &storage = *res.storage;
    // An application may not ask for both at once: it is Mesa's immediate mode, which fills a buffer
    // front to back and then takes another (vbo_exec_vtx_map).
@@ -232,13 +233,17 @@ bool begin_tracking(Screen &screen, Context *ctx, Resource &res, unsigned usage)
       track_storage(screen, storage, CoherentMap::Kind::append_only);
       return true;
    }
+   // What is queued or recorded may write to any part of it. While threaded_context's thread is idle
+   // the batch may be touched on this one, too.
+   if (usage & TC_TRANSFER_MAP_THREADED_UNSYNC)
+      threaded_context_unwrap_sync(ctx.threaded);
    // Draws recorded before must not see what is going to be written, and uploads go ahead of the batch.
-   if (ctx && ctx->batch.references(*storage.bo))
-      ctx->submit();
+   if (ctx.batch.references(*storage.bo))
+      ctx.submit();
    if (storage.host_newer_in(0, storage.bo->size())) {
       const uint32_t first = storage.host_first.load();
       const uint32_t end = std::min(storage.host_end.load(), storage.bo->size());
-      if (!read_back(screen, ctx, storage, first, end - first) && !screen.ws->lost())
+      if (!read_back(screen, &ctx, storage, first, end - first) && !screen.ws->lost())
          return false;
    }
    track_storage(screen, storage, CoherentMap::Kind::compared);
@@ -267,7 +272,7 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
    const bool persistent = memory && storage.bo && !storage.host_memory &&
                            (usage & PIPE_MAP_PERSISTENT);
    if (persistent && !storage.tracked()) {
-      if (!begin_tracking(screen, other_thread ? nullptr : &ctx, res, usage))
+      if (!begin_tracking(ctx, res, usage))
          return nullptr;
    }
    if (storage.host_memory) {

@@ -237,7 +237,8 @@ bool prepare_coherent_map(Screen &screen, Context *ctx, const std::shared_ptr<St
    Winsys &ws = *screen.ws;
    if (map.kind() == CoherentMap::Kind::append_only) {
       // With threaded_context its user gets other storage while the host still reads this one.
-      if (ctx && storage->memory_busy(ws)) {
+      // Who only reads disturbs nobody.
+      if (ctx && (usage & PIPE_MAP_WRITE) && storage->memory_busy(ws)) {
          if (usage & PIPE_MAP_DONTBLOCK)
             return false;
          ctx->submit();

@@ -129,37 +129,41 @@ void CoherentMap::collect(const PageSet &pages, bool whole_runs, std::vector<Byt
    });
 }
 
+void CoherentMap::take_bytes(ByteRange range, const std::byte *host)
+{
+   for (uint32_t at = range.begin; at < range.end;) {
+      const uint32_t page = at / PageSet::page_bytes;
+      // To the end of the block in the buffer, so that no block lies in two pages.
+      const uint32_t end = std::min((at / block_bytes + 1) * block_bytes, range.end);
+      const std::byte *from = host + (at - range.begin);
+      if (!shadow_) {
+         std::memcpy(memory_ + at, from, end - at);
+      } else if (known(page) && std::memcmp(from, shadow_ + at, end - at) != 0) {
+         for (uint32_t i = at; i < end; i++, from++) {
+            if (*from != shadow_[i])
+               memory_[i] = shadow_[i] = *from;
+         }
+      }
+      at = end;
+   }
+}
+
 void CoherentMap::take_from_host(ByteRange range, const std::byte *host,
                                  std::span<const ByteRange> newer)
 {
-   std::vector<ByteRange> parts{range};
-   for (ByteRange hole : newer) {
-      const size_t count = parts.size();
-      for (size_t i = 0; i < count; i++) {
-         const ByteRange part = parts[i];
-         if (!part.overlaps(hole))
-            continue;
-         parts[i] = {part.begin, std::max(part.begin, hole.begin)};
-         parts.push_back({std::min(part.end, hole.end), part.end});
-      }
+   // There may be thousands.
+   std::vector<ByteRange> holes(newer.begin(), newer.end());
+   std::ranges::sort(holes, {}, &ByteRange::begin);
+   uint32_t at = range.begin;
+   for (ByteRange hole : holes) {
+      if (hole.begin >= range.end)
+         break;
+      if (at < hole.begin)
+         take_bytes({at, hole.begin}, host + (at - range.begin));
+      at = std::max(at, hole.end);
    }
-   for (ByteRange part : parts) {
-      for (uint32_t at = part.begin; at < part.end;) {
-         const uint32_t page = at / PageSet::page_bytes;
-         // To the end of the block in the buffer, so that no block lies in two pages.
-         const uint32_t end = std::min((at / block_bytes + 1) * block_bytes, part.end);
-         const std::byte *from = host + (at - range.begin);
-         if (!known(page)) {
-            std::memcpy(memory_ + at, from, end - at);
-         } else if (std::memcmp(from, shadow_ + at, end - at) != 0) {
-            for (uint32_t i = at; i < end; i++, from++) {
-               if (*from != shadow_[i])
-                  memory_[i] = shadow_[i] = *from;
-            }
-         }
-         at = end;
-      }
-   }
+   if (at < range.end)
+      take_bytes({at, range.end}, host + (at - range.begin));
 }
 
 void CoherentMap::written_by_command(uint32_t offset, std::span<const std::byte> data)
@@ -172,8 +176,11 @@ void CoherentMap::written_by_command(uint32_t offset, std::span<const std::byte>
 void CoherentMap::restore_cpu_bytes(ByteRange range, const std::byte *before)
 {
    for (uint32_t i = range.begin; i < range.end; i++, before++) {
-      if (!known(i / PageSet::page_bytes))
+      if (!known(i / PageSet::page_bytes)) {
+         if (shadow_)
+            memory_[i] = *before;
          continue;
+      }
       const std::byte host = memory_[i];
       if (*before != shadow_[i])
          memory_[i] = *before;

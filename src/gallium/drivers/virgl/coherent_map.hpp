@@ -85,7 +85,8 @@ public:
 
    // Bytes the host had in `range` some time ago, but for the ranges `newer`, which it was sent since.
    // What differs from the shadow was written by the host and is stored to both; all else is either
-   // the same or the CPU's.
+   // the same or the CPU's. So is all of a page that was never looked at: the range may be several
+   // made one, with pages in between.
    void take_from_host(ByteRange range, const std::byte *host, std::span<const ByteRange> newer);
 
    // Bytes sent to the host by a command, and so known to both.
@@ -108,6 +109,7 @@ private:
       return shadow_ && (known_[page / 64] >> (page % 64) & 1);
    }
    void compare_page(ByteRange page, uint32_t gap, std::vector<ByteRange> &changed);
+   void take_bytes(ByteRange range, const std::byte *host);
 
    std::byte *memory_;
    std::byte *shadow_ = nullptr; // pages appear when first written; null where there is no memory

@@ -303,6 +303,7 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
                                                    context_storage_replacer(), &options, nullptr);
    force_persistent_maps = false;
    if (wrapped && wrapped != &p) {
+      ctx->threaded = wrapped;
       wrapped->set_hw_atomic_buffers = set_hw_atomic_buffers_threaded;
       if (p.link_shader)
          wrapped->link_shader = link_shader_threaded;

@@ -246,6 +246,7 @@ constexpr pipe_shader_type graphics_stages[] = {PIPE_SHADER_VERTEX, PIPE_SHADER_
 
 struct Context {
    pipe_context base; // first: Gallium's handle is the address of this member
+   pipe_context *threaded = nullptr; // threaded_context around it, if any
    Screen &screen;
    uint32_t sub_ctx = 0;
    bool sub_ctx_made = false;

@@ -248,6 +248,8 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
 void launch_grid(pipe_context *pipe, const pipe_grid_info *info)
 {
    Context &ctx = Context::from(pipe);
+   if (ctx.queries_closed && !ctx.queries_paused) [[unlikely]]
+      resume_queries(ctx); // one may count invocations
    ctx.make_room(draw_room);
    emit_compute_state(ctx);
    while (!ctx.batch.has_room(draw_room)) {
