@@ -338,6 +338,14 @@ TEST(Limits, NewerHostsCountByStage)
    EXPECT_EQ(l.stage(ShaderStage::vertex).shader_buffers, 0u); // a GLES host's
 }
 
+TEST(Limits, StagesShareTheImageUnitsThatAHostIsSureToHave)
+{
+   proto::Caps c = good_caps();
+   EXPECT_EQ(limits_from_caps(c).image_units, 32u); // the protocol's slots
+   c.capability_bits |= proto::cap::host_is_gles;
+   EXPECT_EQ(limits_from_caps(c).image_units, 16u);
+}
+
 TEST(Limits, GlslLevelsAreThoseThatExist)
 {
    proto::Caps c;

@@ -227,8 +227,9 @@ void fill_buffers(Limits &l, const proto::Caps &c)
       l.uniform_block_size = bounded(c.max_uniform_block_size, 65536, 16384, 1u << 27);
 
    // Totals of 0 would make the frontend add the stages up, past its own tables.
-   uint32_t most_buffers = 0, most_atomics = 0, most_counters = 0;
+   uint32_t most_buffers = 0, most_atomics = 0, most_counters = 0, most_images = 0;
    for (const StageLimits &s : l.stages) {
+      most_images = std::max(most_images, s.images);
       most_buffers = std::max(most_buffers, s.shader_buffers);
       most_atomics = std::max(most_atomics, s.atomic_buffers);
       most_counters = std::max(most_counters, s.atomic_counters);
@@ -239,6 +240,9 @@ void fill_buffers(Limits &l, const proto::Caps &c)
                                        most_atomics, MAX_ALL_ATOMIC_BUFFERS);
    l.combined_atomic_counters =
       bounded(c.max_combined_atomic_counters, most_counters, most_counters, NUM_STAGES * 65536u);
+   // No host tells its GL_MAX_IMAGE_UNITS. On desktop GL one too many has no image; in GLES it is in the
+   // shader's text (vrend_shader.c, emit_image_decl), which then does not compile.
+   l.image_units = l.gles_host ? most_images : MAX_STAGE_IMAGES;
    l.video_memory_mib = std::min(c.max_video_memory, 1u << 24);
 }
 

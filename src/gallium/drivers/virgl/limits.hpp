@@ -72,6 +72,7 @@ struct Limits {
    uint32_t texture_buffer_alignment = 0;
    uint32_t shader_buffer_alignment = 0;
    uint32_t combined_shader_buffers = 0;
+   uint32_t image_units = 0; // for the stages of a program together
    uint32_t combined_atomic_counters = 0;
    uint32_t combined_atomic_buffers = 0;
 

@@ -221,7 +221,7 @@ void take_slots(const Screen &screen, const Shader &shader, TakenSlots &taken, S
    };
    key.buffer_base = take(shader.buffers, taken.buffers,
                           std::min(screen.limits->combined_shader_buffers, 32u));
-   key.image_base = take(shader.images, taken.images, 32u);
+   key.image_base = take(shader.images, taken.images, screen.limits->image_units);
 }
 
 Shader *use_variant(Context &ctx, Shader &shader, const ShaderKey &key, proto::ObjectHandle keep)
