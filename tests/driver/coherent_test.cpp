@@ -261,6 +261,41 @@ TEST_P(Coherent, ManySmallChangesGoInSeveralSubmissions)
    pipe_resource_reference(&seen, nullptr);
 }
 
+// The GPU writes to another part of the buffer meanwhile, which costs the other changes nothing.
+TEST(CoherentMaps, ChangesAreJoinedAwayFromTheGpu)
+{
+   Driver d(Options{});
+   constexpr uint32_t size = 1u << 20, half = size / 2;
+   pipe_resource *mapped = d.buffer(size, true), *seen = d.buffer(size, false);
+   pipe_transfer *t = nullptr;
+   std::byte *p = d.map(mapped, both_ways, t);
+   ASSERT_TRUE(p);
+   std::memset(p, 0, size);
+   d.copy(seen, 0, mapped, 0, size);
+   d.finish();
+   d.gpu.set_pace(Pace::by_hand);
+   d.copy(mapped, 0, seen, half, 64);
+   d.ctx->flush(d.ctx, nullptr, 0); // and is not done yet
+   d.gpu.clear_calls();
+   for (uint32_t i = half; i < size; i += 16)
+      p[i] = std::byte(1);
+   for (uint32_t i = 0; i < 64; i += 2)
+      p[i + 64] = std::byte(2); // beside it
+   d.copy(seen, 0, mapped, 0, size);
+   pipe_fence_handle *fence = d.flush();
+   EXPECT_EQ(d.gpu.calls(Call::execbuffer), 1u);
+   d.gpu.set_pace(Pace::at_once);
+   d.wait(fence);
+   const auto got = d.contents(seen);
+   for (uint32_t i = half; i < size; i++)
+      ASSERT_EQ(got[i], std::byte(i % 16 ? 0 : 1)) << i;
+   for (uint32_t i = 0; i < 128; i++)
+      ASSERT_EQ(got[i], std::byte(i >= 64 && i % 2 == 0 ? 2 : 0)) << i;
+   d.ctx->buffer_unmap(d.ctx, t);
+   pipe_resource_reference(&mapped, nullptr);
+   pipe_resource_reference(&seen, nullptr);
+}
+
 // The first map, unsynchronised, of a part beside one that the GPU is still to write.
 TEST_P(Coherent, TrackingBeginsBehindWhatIsRecorded)
 {

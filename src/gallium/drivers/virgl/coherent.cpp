@@ -89,6 +89,34 @@ void upload(Context &ctx, const CoherentUse &use, ByteRange range)
    }
 }
 
+// Where the host may have written what is not in the shadow yet. The lock is held.
+std::vector<ByteRange> host_writes(const CoherentState &state, const CoherentUse &use)
+{
+   std::vector<ByteRange> list;
+   add_range(list, use.map->host_ahead);
+   for (const ReadBack &r : state.read_backs) {
+      if (!r.storage.owner_before(use.storage) && !use.storage.owner_before(r.storage))
+         add_range(list, r.range);
+   }
+   return list;
+}
+
+// Makes one of changes that lie close together, away from what the host writes.
+void join_changes(std::vector<ByteRange> &changed, std::span<const ByteRange> written)
+{
+   size_t last = 0;
+   for (size_t i = 1; i < changed.size(); i++) {
+      const ByteRange gap{changed[last].end, changed[i].begin};
+      const auto overlaps = [gap](ByteRange r) { return r.overlaps(gap); };
+      if (gap.size() <= CoherentMap::largest_gap && std::ranges::none_of(written, overlaps))
+         changed[last].end = changed[i].end;
+      else
+         changed[++last] = changed[i];
+   }
+   if (!changed.empty())
+      changed.resize(last + 1);
+}
+
 void send_changes(Context &ctx, const CoherentUse &use)
 {
    Bo &bo = *use.storage->bo;
@@ -98,9 +126,12 @@ void send_changes(Context &ctx, const CoherentUse &use)
       return;
    }
    CoherentState &state = ctx.screen.coherent;
-   const bool host_quiet = use.map->host_ahead.empty() && last_read_back(state, use.storage) == 0;
+   const std::vector<ByteRange> written = host_writes(state, use);
+   const bool host_quiet = written.empty();
    std::vector<ByteRange> changed;
    use.map->collect(use.pages, host_quiet, changed);
+   if (!host_quiet)
+      join_changes(changed, written);
    for (ByteRange range : changed) {
       upload(ctx, use, range);
       if (!host_quiet)

@@ -9,9 +9,6 @@ namespace virgl {
 
 namespace {
 
-// A command that copies a range takes this many bytes itself, so it is no loss to copy as many that
-// have not changed.
-constexpr uint32_t worthwhile_gap = 64;
 constexpr uint32_t block_bytes = 64;
 
 // Appends in ascending order.
@@ -112,7 +109,7 @@ void CoherentMap::compare_page(ByteRange page, uint32_t gap, std::vector<ByteRan
 
 void CoherentMap::collect(const PageSet &pages, bool whole_runs, std::vector<ByteRange> &changed)
 {
-   const uint32_t gap = whole_runs ? worthwhile_gap : 0;
+   const uint32_t gap = whole_runs ? largest_gap : 0;
    pages.for_each([&](uint32_t page) {
       const ByteRange bytes = clamp(uint64_t(page) * PageSet::page_bytes, PageSet::page_bytes);
       if (bytes.empty())

@@ -71,6 +71,10 @@ public:
    CoherentMap(const CoherentMap &) = delete;
    CoherentMap &operator=(const CoherentMap &) = delete;
 
+   // A command that copies a range takes this many bytes itself, so it is no loss to copy as many that
+   // have not changed.
+   static constexpr uint32_t largest_gap = 64;
+
    Kind kind() const { return kind_; }
    uint32_t size() const { return size_; }
    ByteRange clamp(uint64_t begin, uint64_t size) const;
