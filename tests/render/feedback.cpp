@@ -300,7 +300,35 @@ void drawn_again(Test &t)
    glDeleteQueries(1, &query);
 }
 
+// Another way of sampling is another shader to the host, with which it would not go on.
+void sampler_changes(Test &t)
+{
+   t.clear({0.1f, 0.2f, 0.1f});
+   t.pattern(16, 16);
+   static constexpr const char *names[] = {"place"};
+   t.program("in vec3 position; in vec2 texcoord; out vec4 place; out vec2 tc;\nvoid main() {\n"
+             "place = vec4(position, 1.0); tc = texcoord * 0.5 + 0.25; gl_Position = place; }\n",
+             "uniform sampler2D s; in vec2 tc; out vec4 result;\n"
+             "void main() { result = texture(s, tc); }\n", {}, names);
+   const GLuint buffer = t.buffer(GL_TRANSFORM_FEEDBACK_BUFFER, 4096, nullptr, GL_DYNAMIC_COPY);
+   glBindBufferBase(GL_TRANSFORM_FEEDBACK_BUFFER, 0, buffer);
+   glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, GL_LINEAR);
+   glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAG_FILTER, GL_LINEAR);
+   glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_WRAP_S, GL_REPEAT);
+   glBeginTransformFeedback(GL_TRIANGLES);
+   t.rect(-0.9f, -0.9f, 0, 0);
+   glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_WRAP_S, 0x2900); // GL_CLAMP
+   t.rect(0.1f, 0.1f, 0.9f, 0.9f);
+   glPauseTransformFeedback();
+   t.rect(-0.9f, 0.1f, -0.1f, 0.9f);
+   glResumeTransformFeedback();
+   t.rect(0.1f, -0.9f, 0.9f, -0.1f);
+   glEndTransformFeedback();
+   note(t, "captured", GL_TRANSFORM_FEEDBACK_BUFFER, 72);
+}
+
 constexpr Scene table[] = {
+   {"feedback-sampler-changes", Api::compat, sampler_changes},
    {"feedback-conditional", Api::core, conditional},
    {"feedback-drawn-again", Api::core, drawn_again},
    {"feedback-interleaved", Api::core, interleaved},

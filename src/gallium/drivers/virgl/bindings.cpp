@@ -276,10 +276,13 @@ void set_stream_output_targets(pipe_context *pipe, unsigned count,
          ctx.streamout[i]->vertices = 0;
          ctx.streamout[i]->unknown = false;
          ctx.streamout[i]->counts.clear();
+         for (StageState &s : ctx.stages)
+            s.capturing_shader = nullptr;
       }
    }
    ctx.num_streamout = count;
    ctx.set_dirty(Dirty::streamout);
+   ctx.set_dirty(Dirty::shaders); // see emit_shader
 }
 
 } // namespace

@@ -201,6 +201,9 @@ struct StageState {
 
    Shader *shader = nullptr;
    proto::ObjectHandle sent_shader{};
+   // What transform feedback began with: see emit_shader.
+   const Shader *capturing_shader = nullptr;
+   ShaderKey capturing_key;
 
    // Slot 0: the bytes themselves. `constants` points into the uploader's buffer that
    // `constants_buffer` keeps alive, or into `constants_copy`.

@@ -443,8 +443,16 @@ void emit_shader(Context &ctx, pipe_shader_type type, TakenSlots &taken)
 {
    StageState &s = ctx.stages[type];
    Shader *shader = s.shader;
-   if (shader && ((s.clamping & shader->samplers) | shader->buffers | shader->images)) {
-      const ShaderKey key = shader_key(ctx.screen, s, taken);
+   // To the host another variant is another program, with which transform feedback that goes on is an
+   // error, and the context is lost: what it began with stays.
+   const bool captures = ctx.num_streamout > 0 && type != PIPE_SHADER_COMPUTE;
+   if (shader &&
+       (captures || ((s.clamping & shader->samplers) | shader->buffers | shader->images))) {
+      ShaderKey key = shader_key(ctx.screen, s, taken);
+      if (captures && std::exchange(s.capturing_shader, shader) == shader)
+         key = s.capturing_key;
+      else if (captures)
+         s.capturing_key = key;
       const auto stage = host_stage(type);
       if (shader->buffers &&
           place_slots(ctx, stage, s.buffer_slots, key.buffer_base,

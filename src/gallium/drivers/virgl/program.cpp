@@ -125,6 +125,8 @@ void delete_shader(pipe_context *pipe, void *state)
    StageState &s = ctx.stages[shader->stage];
    if (s.shader == shader)
       s.shader = nullptr;
+   if (s.capturing_shader == shader)
+      s.capturing_shader = nullptr;
    for (const Shader::Variant &variant : shader->variants)
       retire_shader(ctx, *variant.shader);
    retire_shader(ctx, *shader);
