@@ -240,7 +240,24 @@ void groups(Test &t)
    draw_something(t);
 }
 
+// Shaders of one size, each deleted before the next is made, so that one lies where another did.
+void one_after_another(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.2f});
+   for (int i = 0; i < 64; i++) {
+      const GLuint program = compile(
+         t, "void main() { gl_FrontColor = vec4(gl_Vertex.x * " + std::to_string(10 + i % 50) +
+               ".0 / 128.0); gl_Position = gl_Vertex; }\n");
+      glRasterPos2f(0.5f, 0.5f);
+      note_colour(t, "shader-" + std::to_string(i));
+      glUseProgram(0);
+      glDeleteProgram(program);
+   }
+   draw_something(t);
+}
+
 constexpr Scene table[] = {
+   {"raster-position-one-after-another", Api::compat, one_after_another},
    {"raster-position-groups", Api::compat, groups},
    {"raster-position-textures", Api::compat, textures},
    {"raster-position-wild-coordinates", Api::compat, wild_coordinates},

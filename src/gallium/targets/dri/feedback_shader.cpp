@@ -34,6 +34,7 @@ extern "C" {
 #include "softpipe/sp_tex_sample.h"
 #include "softpipe/sp_tex_tile_cache.h"
 #include "softpipe/sp_texture.h"
+#include "tgsi/tgsi_exec.h"
 
 void __real_draw_vbo(draw_context *draw, const pipe_draw_info *info, unsigned drawid,
                      const pipe_draw_indirect_info *indirect,
@@ -584,6 +585,10 @@ void __wrap_draw_bind_vertex_shader(draw_context *draw, draw_vertex_shader *shad
    }
    __real_draw_bind_vertex_shader(draw, nullptr);
    current.reset();
+   // The interpreter knows a shader by the address of its tokens, at which the next one may lie when this
+   // one is deleted (vs_exec_prepare).
+   if (draw->vs.tgsi.machine)
+      tgsi_exec_machine_bind_shader(draw->vs.tgsi.machine, nullptr, nullptr, nullptr, nullptr);
    for (unsigned i = 1; i < PIPE_MAX_CONSTANT_BUFFERS; i++)
       draw_set_mapped_constant_buffer(draw, PIPE_SHADER_VERTEX, i, nullptr, 0);
    for (unsigned i = 0; i < PIPE_MAX_SHADER_BUFFERS; i++)
