@@ -250,6 +250,28 @@ void compressed(Test &t)
    }
 }
 
+// What is read back knows nothing of the swizzle that the texture is drawn with, before and after.
+void read_swizzled(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   static constexpr GLint swizzle[] = {GL_ALPHA, GL_RED, GL_ONE, GL_RED};
+   int i = 0;
+   for (GLenum format : {GL_COMPRESSED_RED_RGTC1, GL_COMPRESSED_RG_RGTC2, GL_RGBA8}) {
+      std::vector<uint8_t> texels = pattern_bytes(32, 32);
+      const GLuint texture =
+         t.texture_2d(GLint(format), 32, 32, GL_RGBA, GL_UNSIGNED_BYTE, texels.data());
+      glTexParameteriv(GL_TEXTURE_2D, GL_TEXTURE_SWIZZLE_RGBA, swizzle);
+      t.tile(i++, 3);
+      t.show(texture);
+      glBindTexture(GL_TEXTURE_2D, texture);
+      glGetTexImage(GL_TEXTURE_2D, 0, GL_RGBA, GL_UNSIGNED_BYTE, texels.data());
+      t.tile(i++, 3);
+      t.show(t.texture_2d(GL_RGBA8, 32, 32, GL_RGBA, GL_UNSIGNED_BYTE, texels.data()));
+      t.tile(i++, 3);
+      t.show(texture);
+   }
+}
+
 void legacy_sampled(Test &t)
 {
    t.clear({0.2f, 0.3f, 0.4f});
@@ -406,6 +428,7 @@ constexpr Scene table[] = {
    {"format-compressed", Api::core, compressed},
    {"format-legacy-sampled", Api::compat, legacy_sampled},
    {"format-depth-24", Api::core, depth_24},
+   {"format-read-swizzled", Api::core, read_swizzled},
    {"format-compressed-layers", Api::core, compressed_layers},
    {"format-luminance-blocks", Api::compat, luminance_blocks},
    {"format-alpha-drawn", Api::compat, alpha_drawn},

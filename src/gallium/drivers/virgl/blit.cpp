@@ -167,6 +167,37 @@ void clear_depth_stencil(pipe_context *pipe, pipe_surface *dst, unsigned flags, 
    }
 }
 
+// A view's swizzle stays with the host's texture, and the host's shader blit reads through it
+// (virglrenderer, vrend_set_single_sampler_view and vrend_renderer_blit_gl). A view as the format has it,
+// put into a slot, undoes that.
+void unswizzle(Context &ctx, Resource &src)
+{
+   const pipe_resource &t = src.base.b;
+   if (!src.swizzled.exchange(false, std::memory_order_relaxed))
+      return;
+   const proto::ObjectHandle view = ctx.screen.new_object();
+   ctx.emit(proto::CreateSamplerView{
+      .handle = view,
+      .resource = use_resource(ctx, src),
+      .format = format_to_host(t.format),
+      .target = ctx.screen.has(proto::cap::texture_view) ? uint32_t(t.target) : 0,
+      .last_layer = util_max_layer(&t, 0),
+      .last_level = t.last_level,
+      .swizzle_r = PIPE_SWIZZLE_X,
+      .swizzle_g = PIPE_SWIZZLE_Y,
+      .swizzle_b = PIPE_SWIZZLE_Z,
+      .swizzle_a = PIPE_SWIZZLE_W,
+   });
+   ctx.emit(proto::SetSamplerViews{.stage = proto::ShaderStage::fragment,
+                                   .start_slot = 0,
+                                   .views = std::span(&view, 1)});
+   ctx.emit(proto::DestroyObject{.type = proto::ObjectType::sampler_view, .handle = view});
+   StageState &s = ctx.stages[PIPE_SHADER_FRAGMENT];
+   s.sent_views[0] = unknown_object;
+   s.sent_num_views = 1;
+   ctx.set_dirty(PIPE_SHADER_FRAGMENT, StageDirty::views);
+}
+
 void blit(pipe_context *pipe, const pipe_blit_info *info)
 {
    // Of a compressed array the host's shader draws the first layer only. (Of an array of cubes all of
@@ -190,6 +221,7 @@ void blit(pipe_context *pipe, const pipe_blit_info *info)
    fill_plane(ctx, dst);
    emit_render_condition(ctx); // also when it ended: the host may still have the old one
    ctx.make_room(copy_room);
+   unswizzle(ctx, src);
 
    proto::Blit packet;
    packet.mask = info->mask;

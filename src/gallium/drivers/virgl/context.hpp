@@ -116,6 +116,7 @@ struct SamplerView {
    Object object;
    // The Bo the host's object was made on: another one (its storage was replaced) makes it stale.
    proto::ResourceHandle encoded_on{};
+   bool swizzled = false; // as the host's object says
 
    static SamplerView *from(pipe_sampler_view *v) { return reinterpret_cast<SamplerView *>(v); }
 };

@@ -257,10 +257,13 @@ void emit_views(Context &ctx, proto::ShaderStage stage, StageState &s)
    const uint32_t count = std::max(s.num_views, sampled_slots(s));
    for (uint32_t i = 0; i < count; i++) {
       note_view(ctx, s.views[i]);
-      if (s.views[i])
-         now[i] = use_sampler_view(ctx, SamplerView::from(s.views[i]));
-      else
+      if (SamplerView *view = SamplerView::from(s.views[i])) {
+         now[i] = use_sampler_view(ctx, view);
+         if (view->swizzled)
+            Resource::from(view->base.texture)->swizzled.store(true, std::memory_order_relaxed);
+      } else {
          now[i] = i < 32 && (sampled >> i & 1) ? use_black_view(ctx) : ObjectHandle::none;
+      }
    }
    if (emit_handles<proto::SetSamplerViews>(ctx, stage, now, count, s.sent_views,
                                             s.sent_num_views, &proto::SetSamplerViews::views) &&

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 
 #include "pipe/p_state.h"
@@ -54,6 +55,8 @@ struct Resource {
    // Made for, or shared under, an explicit modifier (linear is the only one); otherwise others are
    // told none.
    bool explicit_modifier = false;
+   // The host's texture may have the swizzle of a view; see unswizzle() in blit.cpp.
+   std::atomic<bool> swizzled{false};
    std::unique_ptr<PlaneOf> plane;
    // Software presentation: the loader's surface this texture is shown on.
    sw_displaytarget *dt = nullptr;

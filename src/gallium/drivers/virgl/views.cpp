@@ -126,6 +126,9 @@ proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view)
                                   channel(v.swizzle_a)};
    unsigned char swizzle[4];
    view_swizzle(pipe_format(v.format), asked, swizzle);
+   constexpr unsigned char as_it_is[] = {PIPE_SWIZZLE_X, PIPE_SWIZZLE_Y, PIPE_SWIZZLE_Z,
+                                         PIPE_SWIZZLE_W};
+   view->swizzled = !std::equal(swizzle, swizzle + 4, as_it_is);
    if (res.is_buffer()) {
       res.storage->shaders_used.store(true, std::memory_order_relaxed);
       const uint32_t element = util_format_get_blocksize(v.format);
