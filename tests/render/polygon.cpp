@@ -60,6 +60,32 @@ void edge_flags(Test &t)
    glPointSize(1);
 }
 
+// Flags that hide no edge: the outlines keep the offset that lifts them from the polygons.
+void offset_outlines(Test &t)
+{
+   t.clear({0, 0.1f, 0});
+   glClear(GL_DEPTH_BUFFER_BIT);
+   glEnable(GL_DEPTH_TEST);
+   glPolygonOffset(-1.0f, -4.0f);
+   glEnable(GL_POLYGON_OFFSET_LINE);
+   for (GLenum face_mode : {GL_FILL, GL_LINE}) {
+      glPolygonMode(GL_FRONT_AND_BACK, face_mode);
+      glColor3f(face_mode == GL_LINE, 0.5f, 0.8f);
+      glBegin(GL_TRIANGLES);
+      for (int i = 0; i < 4; i++) {
+         glEdgeFlag(GL_TRUE);
+         const float x = 0.4f * float(i) - 0.9f;
+         glVertex3f(x, -0.8f, 0.1f);
+         glVertex3f(x + 0.5f, -0.7f, 0.7f);
+         glVertex3f(x + 0.2f, 0.8f, -0.3f);
+      }
+      glEnd();
+   }
+   glDisable(GL_POLYGON_OFFSET_LINE);
+   glDisable(GL_DEPTH_TEST);
+   glPolygonMode(GL_FRONT_AND_BACK, GL_FILL);
+}
+
 void outlines(Test &t)
 {
    t.clear({0.1f, 0, 0});
@@ -145,6 +171,7 @@ void stippled(Test &t)
 
 constexpr Scene table[] = {
    {"polygon-edge-flags", Api::compat, edge_flags},
+   {"polygon-offset-outlines", Api::compat, offset_outlines},
    {"polygon-outlines", Api::compat, outlines},
    {"polygon-two-modes", Api::compat, two_modes},
    {"polygon-stippled", Api::compat, stippled},

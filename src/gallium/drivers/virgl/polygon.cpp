@@ -128,6 +128,8 @@ public:
    }
 
    const std::vector<uint32_t> &indices() const { return indices_; }
+   // Whether there is an edge that is not drawn.
+   bool hides() const { return hides_; }
 
 private:
    void polygon(std::initializer_list<uint32_t> v, bool flagged)
@@ -137,8 +139,10 @@ private:
    void polygon(std::span<const uint32_t> v, bool flagged)
    {
       for (size_t i = 0; i < v.size(); i++) {
-         if (flagged && !flags_(v[i] + bias_))
+         if (flagged && !flags_(v[i] + bias_)) {
+            hides_ = true;
             continue;
+         }
          indices_.push_back(v[i]);
          if (lines_)
             indices_.push_back(v[i + 1 < v.size() ? i + 1 : 0]);
@@ -148,6 +152,7 @@ private:
    bool lines_;
    const EdgeFlags &flags_;
    int bias_;
+   bool hides_ = false;
    std::vector<uint32_t> indices_;
 };
 
@@ -256,6 +261,7 @@ bool draw_unfilled(Context &ctx, const pipe_draw_info &info, unsigned drawid,
    const EdgeFlags edge_flags(ctx, flags ? vs->edge_flag : -1);
    std::vector<uint32_t> vertices;
    std::vector<std::pair<std::vector<uint32_t>, pipe_draw_start_count_bias>> made;
+   bool hides = false;
    {
       const Vertices source(ctx, info);
       for (unsigned i = 0; i < num_draws; i++) {
@@ -270,9 +276,14 @@ bool draw_unfilled(Context &ctx, const pipe_draw_info &info, unsigned drawid,
             outline.add(info.mode, all.subspan(from, to - from));
             from = to + 1;
          }
+         hides |= outline.hides();
          made.push_back({outline.indices(), {0, uint32_t(outline.indices().size()), bias}});
       }
    }
+
+   // Flags that hide nothing are no reason to lose what is special.
+   if (special && !hides)
+      return false;
 
    pipe_draw_info kept = info;
    kept.take_index_buffer_ownership = false; // the caller drops it
