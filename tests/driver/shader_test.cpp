@@ -108,6 +108,21 @@ TEST(Dialect, TwoColoursAreOfOneBuffer)
    EXPECT_LACKS(rewrite(head + "DCL OUT[1], COLOR[1]\nEND\n"), "WRITES_ALL_CBUFS");
 }
 
+TEST(Dialect, TheFaceIsABoolean)
+{
+   const std::string out = rewrite("FRAG\n"
+                                   "DCL IN[0].x, FACE, CONSTANT\n"
+                                   "DCL IN[1], GENERIC[0], PERSPECTIVE\n"
+                                   "DCL OUT[0], COLOR\n"
+                                   "DCL TEMP[0..1]\n"
+                                   "IMM[0] FLT32 {0.0, 0.0, 0.0, 0.0}\n"
+                                   "SGE TEMP[0], IN[0], IMM[0].xxxx\n"
+                                   "SGE TEMP[1], IN[1], IMM[0].xxxx\n"
+                                   "MOV OUT[0], TEMP[0]\nEND\n");
+   EXPECT_HAS(out, "FSGE TEMP[0], IN[0]");
+   EXPECT_HAS(out, ": SGE TEMP[1], IN[1]");
+}
+
 TEST(Dialect, SamplesOfImagesAreFloats)
 {
    const std::string head = "FRAG\n"

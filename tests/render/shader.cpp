@@ -129,6 +129,7 @@ void built_ins(Test &t)
              "flat in int id; out vec4 result;\nvoid main() {\n"
              "vec4 p = vec4(gl_FragCoord.xy / 256.0, gl_FragCoord.z, 1.0);\n"
              "if (!gl_FrontFacing) p = p.zxyw;\n"
+             "p.r += 0.3 * float(int(gl_FrontFacing)) + 0.1 * float(int(!gl_FrontFacing));\n"
              "p.b += float(gl_PrimitiveID) * 0.1 + float(id) * 0.03;\n"
              "result = p; }\n");
    t.vertex_array();

@@ -158,6 +158,8 @@ private:
          if (decl.Semantic.Name == TGSI_SEMANTIC_LAYER ||
              decl.Semantic.Name == TGSI_SEMANTIC_VIEWPORT_INDEX)
             copied_.push_back({decl.Declaration.File, first, Copied::By::signed_maximum, 0});
+         if (decl.Semantic.Name == TGSI_SEMANTIC_FACE)
+            face_ = first;
          break;
       case TGSI_FILE_SYSTEM_VALUE:
          // A vec3: signed instructions read it as floats, and a fourth component does not compile,
@@ -354,6 +356,11 @@ private:
    {
       if (dialect_.fake_doubles && (writes_doubles(inst) || reads_doubles(inst, 0)))
          return;
+      // The frontend's translator makes a boolean of the face, and takes 1.0 for one: as an integer, or
+      // negated, that is wrong.
+      if (opcode_of(inst) == TGSI_OPCODE_SGE && inst.Src[0].Register.File == TGSI_FILE_INPUT &&
+          inst.Src[0].Register.Index == face_)
+         inst.Instruction.Opcode = TGSI_OPCODE_FSGE;
       track_precision(inst);
       if (moves_coordinate(inst)) {
          emit(make(TGSI_OPCODE_MOV, temp_destination(scratch_, MASK_ALL), {inst.Src[0]}));
@@ -534,6 +541,7 @@ private:
    bool uses_scratch_ = false;
    bool uses_sign_ = false;
    bool second_colour_ = false;
+   int face_ = -1; // the input that tells front from back
    unsigned scratch_ = 0;
    int sign_immediate_ = 0;
    std::vector<std::pair<int, unsigned>> levels_; // outputs and their components
