@@ -11,16 +11,38 @@
 
 namespace virgl {
 
+namespace {
+
+// What the user has to say to the host, which keeps it by sub-context.
+void write_settings(const Screen &screen, Batch &batch)
+{
+   if (screen.has(proto::cap::guest_may_init_log) && !host_debug_flags().empty())
+      batch.write(proto::SetDebugFlags{.flags = host_debug_flags()});
+   if (!sends_tweaks(screen))
+      return;
+   const Options &o = screen.options;
+   const auto tweak = [&](proto::Tweak id, uint32_t value) {
+      if (value != 0)
+         batch.write(proto::SetTweaks{.id = id, .value = value});
+   };
+   tweak(proto::Tweak::gles_bgra_emulate, screen.emulate_bgra);
+   tweak(proto::Tweak::gles_bgra_apply_dest_swizzle, o.gles_apply_bgra_dest_swizzle);
+   tweak(proto::Tweak::gles_tf3_samples_passes_multiplier, o.gles_samples_passed_value);
+}
+
+} // namespace
+
 void Context::open_batch()
 {
    if (!batch.empty())
       send(nullptr, true);
    // The connection is shared by the screen's contexts, so every submission says whose it is.
-   if (!sub_ctx_made) {
-      sub_ctx_made = true;
+   const bool is_new = !std::exchange(sub_ctx_made, true);
+   if (is_new)
       batch.write(proto::CreateSubCtx{.sub_ctx = sub_ctx});
-   }
    batch.write(proto::SetSubCtx{.sub_ctx = sub_ctx});
+   if (is_new)
+      write_settings(screen, batch);
    batch.begins_here();
    texture_units_disturbed = true; // by what other contexts and resource creations did in between
    reference_bindings();

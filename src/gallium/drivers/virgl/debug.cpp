@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "debug.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <mutex>
+#include <string>
 
 #include "protocol/printer.hpp"
 #include "protocol/validator.hpp"
@@ -46,6 +48,18 @@ private:
 };
 
 } // namespace
+
+std::string_view host_debug_flags()
+{
+   static const std::string flags = [] {
+      std::string text = debug_get_option("VERGLAS_HOST_DEBUG", "");
+      text.resize(std::min<size_t>(text.size(), 1024));
+      if (!text.empty() && text.size() <= 4)
+         text.resize(8); // hosts want two dwords at least, and stop at a zero
+      return text;
+   }();
+   return flags;
+}
 
 bool debug_enabled(Debug flag)
 {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "gallium/winsys/virgl/winsys.hpp"
 
@@ -18,6 +19,9 @@ enum class Debug : uint32_t {
 };
 
 bool debug_enabled(Debug flag);
+
+// What VERGLAS_HOST_DEBUG wants the host to say about our contexts, in the host's words; may be empty.
+std::string_view host_debug_flags();
 
 // Looks at each submission of a screen before it goes out. Thread-safe.
 class StreamObserver {

@@ -243,6 +243,8 @@ uint32_t host_bind(const Screen &screen, const pipe_resource &t)
       host |= bind::shared;
    if (b & PIPE_BIND_LINEAR)
       host |= bind::linear;
+   if (format_emulated(screen, t.format))
+      host |= bind::prefer_emulated_bgra;
    // The host refuses a texture that is good for nothing.
    if (!(host & (bind::depth_stencil | bind::render_target | bind::sampler_view | bind::cursor)))
       host |= bind::sampler_view;

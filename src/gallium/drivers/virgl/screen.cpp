@@ -28,11 +28,12 @@ void screen_destroy(pipe_screen *pscreen)
 
 } // namespace
 
-pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws)
+pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws, const Options &options)
 {
    auto *screen = new Screen{};
    screen->ws = std::move(ws);
    screen->sws = sws;
+   screen->options = options;
    screen->caps = screen->ws->caps();
    screen->limits = std::make_unique<Limits>(limits_from_caps(screen->caps));
    screen->observer = create_stream_observer(screen->caps);

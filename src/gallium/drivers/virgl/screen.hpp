@@ -16,6 +16,7 @@
 #include "gallium/winsys/virgl/winsys.hpp"
 #include "coherent.hpp"
 #include "debug.hpp"
+#include "options.hpp"
 #include "protocol/caps.hpp"
 
 struct sw_winsys;
@@ -36,6 +37,9 @@ struct Screen {
    proto::Caps caps;
    std::unique_ptr<Limits> limits;
    std::string renderer_name;
+   Options options;
+   // The host keeps pictures of blue first as red first if asked to, and must where they are sRGB.
+   bool emulate_bgra = false;
    // Bit n: the host draws PIPE_PRIM n itself.
    uint32_t primitives = 0;
    // For the frontend's compiler; shaders point to it.
@@ -85,12 +89,19 @@ pipe_context *context_create(pipe_screen *screen, void *priv, unsigned flags);
 
 // Creates the screen on a connected winsys; nullptr (after one line on stderr) when the host's
 // capset is unusable. Owns the winsys from the call on.
-pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws);
+pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws, const Options &options = {});
 
 // Whether the host can use `format` for all of `bind` (PIPE_BIND_*) at `samples`.
 bool format_supported(const Screen &screen, pipe_format format, pipe_texture_target target,
                       unsigned samples, unsigned storage_samples, unsigned bind);
 // Whether the host can read a texture of this format back to guest memory as it is.
 bool format_readable(const Screen &screen, pipe_format format);
+// Whether contexts tell the host of the options: all of them are about hosts on GLES.
+inline bool sends_tweaks(const Screen &screen)
+{
+   return screen.has(proto::cap::app_tweak_support) && screen.has(proto::cap::host_is_gles);
+}
+// Whether the host is to be asked to keep this format as another (Screen::emulate_bgra).
+bool format_emulated(const Screen &screen, pipe_format format);
 
 } // namespace virgl

@@ -21,6 +21,21 @@ bool has(const proto::FormatMask &mask, pipe_format format)
    return proto::supports(mask, format_to_host(format));
 }
 
+// The masks of `caps` do not show formats that the host has if asked to (prefer_emulated_bgra).
+bool has_or_emulates(const Screen &screen, const proto::FormatMask &mask, pipe_format format)
+{
+   if (has(mask, format))
+      return true;
+   switch (screen.emulate_bgra ? format : PIPE_FORMAT_NONE) {
+   case PIPE_FORMAT_B8G8R8A8_SRGB:
+      return has(mask, PIPE_FORMAT_R8G8B8A8_SRGB);
+   case PIPE_FORMAT_B8G8R8X8_SRGB:
+      return has(mask, PIPE_FORMAT_R8G8B8X8_SRGB);
+   default:
+      return false;
+   }
+}
+
 // Hosts decide by a format's first channel how to fetch it, and take these packed ones besides
 // (virglrenderer's vrend_create_vertex_elements_state). They announce R11G11B10 only, which not all
 // of them had.
@@ -128,12 +143,12 @@ bool emulated_badly(pipe_format format, const FormatDescription &desc)
           desc.channel[0].size == 4;
 }
 
-bool render_format_supported(const Limits &limits, pipe_format format,
+bool render_format_supported(const Screen &screen, pipe_format format,
                              const FormatDescription &desc)
 {
    // Compressed and subsampled formats may be announced, but nobody draws to them.
    return desc.colorspace != UTIL_FORMAT_COLORSPACE_ZS && desc.block.width == 1 &&
-          desc.block.height == 1 && has(limits.render, format);
+          desc.block.height == 1 && has_or_emulates(screen, screen.limits->render, format);
 }
 
 bool is_format_supported(pipe_screen *screen, pipe_format format, pipe_texture_target target,
@@ -167,24 +182,42 @@ bool format_supported(const Screen &screen, pipe_format format, pipe_texture_tar
    // X8Z24 is the better one; see host_twin.
    if (format == PIPE_FORMAT_Z24X8_UNORM && has(l.sampler, PIPE_FORMAT_X8Z24_UNORM))
       return false;
-   if ((bind & PIPE_BIND_RENDER_TARGET) && !render_format_supported(l, format, *desc))
+   if ((bind & PIPE_BIND_RENDER_TARGET) && !render_format_supported(screen, format, *desc))
       return false;
    if ((bind & PIPE_BIND_DEPTH_STENCIL) && desc->colorspace != UTIL_FORMAT_COLORSPACE_ZS)
       return false;
    if ((bind & PIPE_BIND_SCANOUT) && !has(l.scanout, format))
       return false;
    // Whatever else it is for, a texture of the format must exist: hosts announce that as sampling.
-   return has(l.sampler, format);
+   return has_or_emulates(screen, l.sampler, format);
 }
 
 bool format_readable(const Screen &screen, pipe_format format)
 {
-   return has(screen.limits->readback, format);
+   return has(screen.limits->readback, format) ||
+          (format == PIPE_FORMAT_L8_SRGB && screen.options.format_l8_srgb_enable_readback);
+}
+
+bool format_emulated(const Screen &screen, pipe_format format)
+{
+   switch (format) {
+   case PIPE_FORMAT_B8G8R8A8_UNORM:
+   case PIPE_FORMAT_B8G8R8X8_UNORM:
+   case PIPE_FORMAT_B8G8R8A8_SRGB:
+   case PIPE_FORMAT_B8G8R8X8_SRGB:
+      return screen.emulate_bgra;
+   default:
+      return false;
+   }
 }
 
 void screen_init_formats(Screen &screen)
 {
    screen.base.is_format_supported = is_format_supported;
+   // Of old hosts only: newer ones always have these formats and announce them (virglrenderer's table
+   // of formats for GLES), and do not look at the flag.
+   screen.emulate_bgra = screen.options.gles_emulate_bgra && sends_tweaks(screen) &&
+                         !has(screen.limits->render, PIPE_FORMAT_B8G8R8A8_SRGB);
 }
 
 } // namespace virgl

@@ -71,7 +71,7 @@ pipe_screen *screen_of_drm_fd(int fd)
    std::unique_ptr<Winsys> ws = drm::connect(std::move(device));
    if (!ws)
       return nullptr;
-   entry.screen = screen_create(std::move(ws), nullptr);
+   entry.screen = screen_create(std::move(ws), nullptr, options_from_driconf());
    if (!entry.screen)
       return nullptr;
    entry.destroy = std::exchange(entry.screen->destroy, drop);

@@ -27,7 +27,8 @@ pipe_screen *virgl_create_screen(virgl_winsys *wrapped, const pipe_screen_config
    if (!wrapped)
       return nullptr;
    const std::unique_ptr<virgl_winsys> owned(wrapped);
-   return virgl::screen_create(std::move(owned->ws), owned->sws);
+   return virgl::screen_create(std::move(owned->ws), owned->sws,
+                               virgl::options_from_driconf());
 }
 
 pipe_screen *virgl_drm_screen_create(int fd, const pipe_screen_config *)
