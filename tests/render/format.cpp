@@ -370,6 +370,37 @@ void luminance_blocks(Test &t)
    glDisable(GL_BLEND);
 }
 
+// Their borders, which have an alpha of their own, in turn with those of textures without blocks.
+void luminance_borders(Test &t)
+{
+   if (!t.need("GL_EXT_texture_compression_latc"))
+      return;
+   t.clear({0.3f, 0.2f, 0.6f});
+   glEnable(GL_BLEND);
+   glBlendFunc(GL_SRC_ALPHA, GL_ONE_MINUS_SRC_ALPHA);
+   glEnable(GL_TEXTURE_2D);
+   static constexpr GLfloat border[] = {0.9f, 0.9f, 0.9f, 0.4f};
+   const std::vector<uint8_t> texels = pattern_bytes(16, 16);
+   int i = 0;
+   for (GLint format : {GL_COMPRESSED_LUMINANCE_ALPHA_LATC2_EXT, GL_LUMINANCE8_ALPHA8,
+                        GL_COMPRESSED_SIGNED_LUMINANCE_ALPHA_LATC2_EXT, GL_RGBA8}) {
+      t.texture_2d(format, 16, 16, GL_RGBA, GL_UNSIGNED_BYTE, texels.data());
+      glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_WRAP_S, GL_CLAMP_TO_BORDER);
+      glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_WRAP_T, GL_CLAMP_TO_BORDER);
+      glTexParameterfv(GL_TEXTURE_2D, GL_TEXTURE_BORDER_COLOR, border);
+      t.tile(i++, 2);
+      glBegin(GL_TRIANGLE_FAN);
+      for (int k = 0; k < 4; k++) {
+         const float x = k == 1 || k == 2 ? 1.0f : 0.0f, y = k > 1 ? 1.0f : 0.0f;
+         glTexCoord2f(3 * x - 1, 3 * y - 1);
+         glVertex2f(1.8f * x - 0.9f, 1.8f * y - 0.9f);
+      }
+      glEnd();
+   }
+   glDisable(GL_TEXTURE_2D);
+   glDisable(GL_BLEND);
+}
+
 // Alpha without colours, cleared by itself and beside colours, drawn to and blended.
 void alpha_drawn(Test &t)
 {
@@ -431,6 +462,7 @@ constexpr Scene table[] = {
    {"format-read-swizzled", Api::core, read_swizzled},
    {"format-compressed-layers", Api::core, compressed_layers},
    {"format-luminance-blocks", Api::compat, luminance_blocks},
+   {"format-luminance-borders", Api::compat, luminance_borders},
    {"format-alpha-drawn", Api::compat, alpha_drawn},
 };
 

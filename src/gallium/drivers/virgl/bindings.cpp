@@ -189,6 +189,8 @@ void set_sampler_views(pipe_context *pipe, enum pipe_shader_type stage, unsigned
    while (s.num_views > 0 && !s.views[s.num_views - 1])
       s.num_views--;
    ctx.set_dirty(stage, StageDirty::views);
+   if (ctx.screen.green_borders.load(std::memory_order_relaxed)) [[unlikely]]
+      ctx.set_dirty(stage, StageDirty::samplers);
 }
 
 void copy_shader_buffer(pipe_shader_buffer &slot, const pipe_shader_buffer *from)

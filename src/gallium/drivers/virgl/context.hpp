@@ -77,6 +77,8 @@ struct SamplerState : Object {
    // See create_sampler: the axes (bit 0 is s) that shaders clamp, and ShaderKey::graded.
    uint8_t clamped = 0;
    bool graded = false;
+   // For views of alpha_in_green(); made when needed.
+   std::unique_ptr<SamplerState> green_border;
 };
 
 struct VertexElements : Object {

@@ -271,6 +271,18 @@ void emit_views(Context &ctx, proto::ShaderStage stage, StageState &s)
       ctx.texture_units_disturbed = true;
 }
 
+SamplerState &green_border(Context &ctx, SamplerState &sampler)
+{
+   if (!sampler.green_border) {
+      sampler.green_border = std::make_unique<SamplerState>();
+      SamplerState &made = *sampler.green_border;
+      made.packet = sampler.packet;
+      made.packet.border_color[1] = made.packet.border_color[3];
+      made.handle = made.packet.handle = ctx.screen.new_object();
+   }
+   return *sampler.green_border;
+}
+
 // `again`: also what the host already knows, to make it bind the textures anew.
 void emit_samplers(Context &ctx, proto::ShaderStage stage, StageState &s, bool again)
 {
@@ -281,6 +293,8 @@ void emit_samplers(Context &ctx, proto::ShaderStage stage, StageState &s, bool a
       now[i] = ObjectHandle::none;
       if (!sampler)
          continue;
+      if (i < s.num_views && s.views[i] && alpha_in_green(pipe_format(s.views[i]->format)))
+         sampler = &green_border(ctx, *sampler);
       encode_once(ctx, *sampler);
       now[i] = sampler->handle;
    }

@@ -38,6 +38,12 @@ inline proto::Format format_to_host(pipe_format format)
    return proto::from_pipe(host_twin(format));
 }
 
+// Formats whose alpha the host has as green, for which a border has to be arranged alike.
+inline bool alpha_in_green(pipe_format format)
+{
+   return format == PIPE_FORMAT_LATC2_UNORM || format == PIPE_FORMAT_LATC2_SNORM;
+}
+
 // The swizzle of a view whose format the host knows under another name; otherwise the host's own
 // swizzles of the format come first.
 inline void view_swizzle(pipe_format format, const unsigned char view[4], unsigned char out[4])

@@ -230,6 +230,8 @@ void delete_sampler(pipe_context *pipe, void *state)
       }
    }
    retire_object(ctx, proto::ObjectType::sampler_state, *object);
+   if (object->green_border)
+      retire_object(ctx, proto::ObjectType::sampler_state, *object->green_border);
    delete object;
 }
 

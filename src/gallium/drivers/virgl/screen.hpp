@@ -54,6 +54,7 @@ struct Screen {
    // two screens share what is one context to the host.
    static inline std::atomic<uint32_t> next_sub_ctx{1};
    std::atomic<uint32_t> next_object{1};
+   std::atomic<bool> green_borders{false}; // there was a view of alpha_in_green()
    std::atomic<bool> atomics_bound{false}; // some context had a buffer of atomic counters
 
    static Screen &from(pipe_screen *s) { return *reinterpret_cast<Screen *>(s); }

@@ -23,7 +23,10 @@ pipe_sampler_view *create_sampler_view(pipe_context *pipe, pipe_resource *textur
    view->base.texture = nullptr;
    pipe_resource_reference(&view->base.texture, texture);
    view->base.context = pipe;
-   view->object.handle = Context::from(pipe).screen.new_object();
+   Screen &screen = Context::from(pipe).screen;
+   view->object.handle = screen.new_object();
+   if (alpha_in_green(pipe_format(templ->format)))
+      screen.green_borders.store(true, std::memory_order_relaxed);
    return &view->base;
 }
 
