@@ -180,7 +180,7 @@ private:
       if (query_) {
          EXPECT_TRUE(a_->wait_idle(*query_, UINT64_MAX));
          if (std::byte *p = query_->map())
-            check(p[0] == std::byte(2)); // done
+            check(p[0] == std::byte(proto::QueryStateValue::done));
          else
             check(false);
       }
