@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <cstring>
 
+#include <drm.h>
+#include <fcntl.h>
+
 #include "drm-uapi/drm_fourcc.h"
 #include "frontend/winsys_handle.h"
 #include "pipe/p_context.h"
@@ -14,6 +17,8 @@
 
 #include "gallium/drivers/virgl/resource.hpp"
 #include "gallium/drivers/virgl/screen.hpp"
+#include "gallium/winsys/virgl/drm/abi.hpp"
+#include "protocol/stream.hpp"
 
 #include "drm_test.hpp"
 
@@ -231,6 +236,174 @@ TEST(SharingBlobs, WhatTheHostHasNoTypeForIsRefused)
       winsys_handle in = dma_buf(h.fd, 256);
       EXPECT_EQ(s->resource_from_handle(s, &templ, &in, 0), nullptr);
       close(h.fd);
+      s->destroy(s);
+   }
+   Gpu::expect_nothing_left(gpu);
+}
+
+namespace {
+
+// A device with a blob of the host's memory that another API of the guest made and exported.
+struct ForeignBlob : testing::Test {
+   static VirtgpuOptions device()
+   {
+      VirtgpuOptions o = gpu_options(Pace::at_once);
+      o.blobs = true;
+      return o;
+   }
+   ForeignBlob() : gpu(device()), other(gpu.open())
+   {
+      drm::abi::ResourceCreateBlob blob;
+      blob.memory = drm::abi::BlobMemory::host3d;
+      blob.flags = drm::abi::blob_flag::shareable;
+      blob.size = 64 * 1024;
+      EXPECT_EQ(other->ioctl(drm::abi::ioctl_resource_create_blob, &blob), 0);
+      resource = blob.resource;
+      drm_prime_handle prime{.handle = blob.bo, .flags = DRM_CLOEXEC | DRM_RDWR, .fd = -1};
+      EXPECT_EQ(other->ioctl(DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
+      fd = prime.fd;
+      drm_gem_close close{blob.bo, 0};
+      other->ioctl(DRM_IOCTL_GEM_CLOSE, &close);
+      gpu.keep_streams(true);
+   }
+   ~ForeignBlob() override
+   {
+      close(fd);
+      other.reset();
+      Gpu::expect_nothing_left(gpu);
+   }
+   // The types that the host was told, as dwords.
+   std::vector<std::vector<uint32_t>> types()
+   {
+      std::vector<std::vector<uint32_t>> all;
+      for (const std::vector<uint32_t> &stream : gpu.take_streams()) {
+         proto::CommandReader reader(stream);
+         for (proto::Command command; reader.next(command);) {
+            if (command.opcode == proto::Ccmd::pipe_resource_set_type)
+               all.emplace_back(command.payload.begin(), command.payload.end());
+         }
+      }
+      return all;
+   }
+
+   FakeVirtgpu gpu;
+   std::unique_ptr<drm::Device> other;
+   uint32_t resource = 0;
+   int fd = -1;
+   const pipe_resource templ = picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 64);
+};
+
+} // namespace
+
+TEST_F(ForeignBlob, TheHostIsToldWhatItIsAPictureOf)
+{
+   pipe_screen *s = open_screen(gpu);
+   winsys_handle in = dma_buf(fd, 320, 1024, DRM_FORMAT_MOD_LINEAR);
+   {
+      Ref first(s->resource_from_handle(s, &templ, &in, 0));
+      ASSERT_TRUE(first);
+      EXPECT_EQ(id(first), resource);
+      const std::vector<uint32_t> told{resource,
+                                       uint32_t(proto::Format::B8G8R8A8_UNORM),
+                                       proto::bind::render_target | proto::bind::sampler_view |
+                                          proto::bind::shared,
+                                       64,
+                                       64,
+                                       0,
+                                       0,
+                                       0,
+                                       320,
+                                       1024};
+      EXPECT_EQ(types(), std::vector(1, told));
+      // Once; and nothing else can be had of the same blob.
+      Ref again(s->resource_from_handle(s, &templ, &in, 0));
+      EXPECT_TRUE(again);
+      winsys_handle elsewhere = dma_buf(fd, 320, 2048, DRM_FORMAT_MOD_LINEAR);
+      EXPECT_EQ(s->resource_from_handle(s, &templ, &elsewhere, 0), nullptr);
+      EXPECT_TRUE(types().empty());
+      winsys_handle out;
+      const int exported = Sharing::export_fd(s, first, out);
+      EXPECT_EQ(out.stride, 320u);
+      EXPECT_EQ(out.offset, 1024u);
+      close(exported);
+   }
+   // Another process has a context of its own.
+   pipe_screen *b = open_screen(gpu);
+   Ref theirs(b->resource_from_handle(b, &templ, &in, 0));
+   EXPECT_TRUE(theirs);
+   EXPECT_EQ(types().size(), 1u);
+   theirs.reset();
+   b->destroy(b);
+   s->destroy(s);
+}
+
+TEST_F(ForeignBlob, TexelsGoPastTheGuestPagesItLacks)
+{
+   pipe_screen *s = open_screen(gpu);
+   winsys_handle in = dma_buf(fd, 256);
+   Ref r(s->resource_from_handle(s, &templ, &in, 0));
+   ASSERT_TRUE(r);
+   pipe_context *ctx = s->context_create(s, nullptr, 0);
+   std::vector<uint32_t> texels(64 * 64);
+   for (size_t i = 0; i < texels.size(); i++)
+      texels[i] = uint32_t(i * 0x01000193);
+   pipe_box box;
+   u_box_2d(0, 0, 64, 64, &box);
+   ctx->texture_subdata(ctx, r, 0, PIPE_MAP_WRITE, &box, texels.data(), 256, 0);
+   ctx->flush(ctx, nullptr, 0);
+   const std::vector<std::byte> host = gpu.storage(resource);
+   ASSERT_GE(host.size(), texels.size() * 4);
+   EXPECT_EQ(std::memcmp(host.data(), texels.data(), texels.size() * 4), 0);
+   // Reading takes a texture that has pages, into which the host blits; the fake one knows no pixels.
+   pipe_transfer *t = nullptr;
+   EXPECT_TRUE(ctx->texture_map(ctx, r, 0, PIPE_MAP_READ, &box, &t));
+   ctx->texture_unmap(ctx, t);
+   ctx->destroy(ctx);
+   r.reset();
+   s->destroy(s);
+}
+
+TEST_F(ForeignBlob, WhatTheHostCannotTakeIsRefused)
+{
+   pipe_screen *s = open_screen(gpu);
+   const auto refused = [&](const pipe_resource &t, winsys_handle in) {
+      Ref r(s->resource_from_handle(s, &t, &in, 0));
+      return !r;
+   };
+   EXPECT_TRUE(refused(picture(PIPE_FORMAT_R8G8_UNORM, 64, 64), dma_buf(fd, 128)));
+   EXPECT_TRUE(refused(picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 257), dma_buf(fd, 256)));
+   pipe_resource rectangle = templ;
+   rectangle.target = PIPE_TEXTURE_RECT;
+   EXPECT_TRUE(refused(rectangle, dma_buf(fd, 256)));
+   winsys_handle second = dma_buf(fd, 256);
+   second.plane = 1;
+   EXPECT_TRUE(refused(templ, second));
+   EXPECT_TRUE(types().empty());
+   EXPECT_FALSE(refused(templ, dma_buf(fd, 256)));
+   s->destroy(s);
+}
+
+TEST(SharingBlobs, AHostThatKnowsOfNoTypesIsNotTold)
+{
+   VirtgpuOptions o = ForeignBlob::device();
+   o.caps.capability_bits_v2 &= ~proto::cap2::untyped_resource;
+   FakeVirtgpu gpu(o);
+   {
+      std::unique_ptr<drm::Device> other = gpu.open();
+      drm::abi::ResourceCreateBlob blob;
+      blob.memory = drm::abi::BlobMemory::host3d;
+      blob.flags = drm::abi::blob_flag::shareable;
+      blob.size = 64 * 1024;
+      ASSERT_EQ(other->ioctl(drm::abi::ioctl_resource_create_blob, &blob), 0);
+      drm_prime_handle prime{.handle = blob.bo, .flags = DRM_CLOEXEC | DRM_RDWR, .fd = -1};
+      ASSERT_EQ(other->ioctl(DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
+      drm_gem_close gem{blob.bo, 0};
+      other->ioctl(DRM_IOCTL_GEM_CLOSE, &gem);
+      pipe_screen *s = open_screen(gpu);
+      const pipe_resource templ = picture(PIPE_FORMAT_B8G8R8A8_UNORM, 64, 64);
+      winsys_handle in = dma_buf(prime.fd, 256);
+      EXPECT_EQ(s->resource_from_handle(s, &templ, &in, 0), nullptr);
+      close(prime.fd);
       s->destroy(s);
    }
    Gpu::expect_nothing_left(gpu);

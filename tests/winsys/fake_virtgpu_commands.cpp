@@ -60,7 +60,7 @@ void FakeHost::move(Resource &r, Resource &guest, const Move &m, bool to_host, c
       return refuse("outside of the level");
    if (r.desc.nr_samples > 1)
       return refuse("a multisampled texture");
-   if (!guest.memory)
+   if (!guest.memory || guest.foreign)
       return refuse("no guest memory");
    const uint64_t stride = m.stride ? m.stride : level.stride;
    const uint64_t rows = blocks(m.box.height, r.shape.block.height);
@@ -195,6 +195,9 @@ void FakeHost::run(Context &c, const proto::Command &command)
                               p.nr_samples, p.flags};
       break;
    }
+   case proto::Ccmd::pipe_resource_set_type:
+      set_type(c, decoded<proto::PipeResourceSetType>(command, arena));
+      break;
    default:
       break;
    }

@@ -169,6 +169,11 @@ void FakeHost::create_blob(uint32_t ctx, uint32_t id, const drm::abi::ResourceCr
       r.desc.width = uint32_t(args.size);
       r.desc.height = r.desc.depth = r.desc.array_size = 1;
       r.desc.format = uint32_t(proto::Format::R8_UNORM);
+   } else if (args.blob_id == 0) {
+      r.desc.target = 2; // whatever it is a picture of
+      r.desc.width = r.desc.height = r.desc.depth = r.desc.array_size = 1;
+      r.desc.format = uint32_t(proto::Format::R8_UNORM);
+      r.storage_is_memory = r.foreign = true;
    } else {
       Context *c = context(ctx);
       if (!c)
@@ -191,9 +196,32 @@ void FakeHost::create_blob(uint32_t ctx, uint32_t id, const drm::abi::ResourceCr
       complain("blob: the id is taken");
 }
 
+void FakeHost::set_type(Context &c, const proto::PipeResourceSetType &p)
+{
+   const auto id = uint32_t(p.resource);
+   Resource *r = resource(c, id);
+   if (!r)
+      return;
+   if (r->desc.blob && !r->storage_is_memory)
+      return complain("PIPE_RESOURCE_SET_TYPE: the host has no dma-buf of guest pages");
+   if (!c.untyped.erase(id))
+      return;
+   r->desc.format = uint32_t(p.format);
+   r->desc.bind = p.bind;
+   r->desc.width = p.width;
+   r->desc.height = p.height;
+   r->shape = shape_of_resource(r->desc);
+   const uint64_t end = p.planes[0].offset +
+                        uint64_t(p.planes[0].stride) * (p.height - 1) +
+                        row_bytes(r->shape, p.width);
+   if (p.planes.size() != 1 || end > r->memory->bytes())
+      complain("PIPE_RESOURCE_SET_TYPE: a picture that is not in the memory");
+}
+
 void FakeHost::unref(uint32_t id)
 {
    for (auto &[number, c] : contexts_) {
+      c->untyped.erase(id);
       if (c->attached.erase(id))
          c->validator.remove_resource(proto::ResourceHandle(id));
    }
@@ -208,6 +236,8 @@ void FakeHost::attach(uint32_t ctx, uint32_t id)
    if (!c || it == resources_.end())
       return;
    c->attached.insert(id);
+   if (it->second.foreign)
+      c->untyped.insert(id);
    c->validator.add_resource(proto::ResourceHandle(id), it->second.is_buffer());
 }
 
@@ -242,6 +272,13 @@ void FakeHost::submit(uint32_t ctx, std::span<const uint32_t> stream,
    while (reader.next(command)) {
       if (listed)
          check_list(command, *listed);
+      if (!c->untyped.empty() && command.opcode != proto::Ccmd::pipe_resource_set_type) {
+         each_resource(command, [&](const proto::FieldDesc &, uint32_t named) {
+            if (c->untyped.contains(named))
+               complain(std::string(proto::name_of(command.opcode)) + ": resource " +
+                        std::to_string(named) + " has no type");
+         });
+      }
       run(*c, command);
    }
 }

@@ -64,6 +64,9 @@ private:
       std::vector<std::byte> storage;
       // A host blob: the guest sees the storage itself, which then is `memory`.
       bool storage_is_memory = false;
+      // A blob of another API's: contexts must be told what it is a picture of, and no transfer has
+      // guest pages to go to.
+      bool foreign = false;
 
       bool is_buffer() const { return desc.target == 0; }
       size_t storage_bytes() const;
@@ -79,6 +82,7 @@ private:
       }
       proto::Validator validator;
       std::set<uint32_t> attached;
+      std::set<uint32_t> untyped; // of those
       // PIPE_RESOURCE_CREATE's, waiting for the blob that names them.
       std::map<uint32_t, HostResource> waiting;
       // Two calls of different threads may come to the host as command, command, blob, blob: so no
@@ -100,6 +104,7 @@ private:
    // Between the storage of `r` and the guest memory of `guest`.
    void move(Resource &r, Resource &guest, const Move &m, bool to_host, const char *what);
    void copy_buffer(const Context &c, const proto::ResourceCopyRegion &p);
+   void set_type(Context &c, const proto::PipeResourceSetType &p);
    void write_inline(const Context &c, const proto::ResourceInlineWrite &p);
    void answer_query(Context &c, uint32_t handle);
    void write_storage(Resource &r, uint64_t at, const std::byte *from, size_t n);

@@ -58,6 +58,8 @@ struct Resource {
    // The host's texture may have the swizzle of a view; see unswizzle() in blit.cpp.
    std::atomic<bool> swizzled{false};
    std::unique_ptr<PlaneOf> plane;
+   // An imported blob: no guest memory that the host could transfer to or from.
+   bool host_only = false;
    // Software presentation: the loader's surface this texture is shown on.
    sw_displaytarget *dt = nullptr;
    unsigned dt_stride = 0;

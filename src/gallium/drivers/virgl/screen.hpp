@@ -50,6 +50,7 @@ struct Screen {
    slab_parent_pool transfer_pool;
    util_idalloc_mt buffer_ids;
    std::mutex ids_lock;
+   std::mutex pictures_lock; // Bo::picture
    // Of the whole process: where the kernel cannot tell that two descriptors are one file description,
    // two screens share what is one context to the host.
    static inline std::atomic<uint32_t> next_sub_ctx{1};

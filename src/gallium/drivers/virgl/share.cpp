@@ -75,13 +75,68 @@ Relation relation(const Bo &bo, const ResourceDesc &desc, uint32_t offset, uint3
              : Relation::part;
 }
 
+// What hosts can make an image of a dma-buf from, of one plane (virglrenderer, virgl_gbm_convert_format).
+bool host_imports(proto::Format format)
+{
+   using proto::Format;
+   switch (format) {
+   case Format::B5G6R5_UNORM:
+   case Format::B8G8R8A8_UNORM:
+   case Format::B8G8R8X8_UNORM:
+   case Format::R8G8B8A8_UNORM:
+   case Format::R8G8B8X8_UNORM:
+   case Format::R10G10B10A2_UNORM:
+   case Format::R16G16B16A16_FLOAT:
+   case Format::R8_UNORM:
+      return true;
+   default:
+      return false;
+   }
+}
+
+// Tells the host what an imported blob is a picture of, before anything names it: naming an untyped one,
+// or telling what the host cannot take, ends its context. Who had made it known to the host before us is
+// believed (virglrenderer, vrend_renderer_pipe_resource_set_type). A submission of its own, since the host's
+// context has the types, not the sub-contexts; and a second picture in the same blob cannot be had.
+bool tell_picture(Screen &screen, const pipe_resource &t, Bo &bo, const ResourceDesc &desc,
+                  const winsys_handle &whandle, uint32_t stride)
+{
+   if (!bo.host_memory() || !screen.has2(proto::cap2::untyped_resource) ||
+       t.target != PIPE_TEXTURE_2D || t.next || whandle.plane != 0 || !host_imports(desc.format))
+      return false;
+   const Bo::Picture picture{.format = desc.format,
+                             .width = desc.width,
+                             .height = desc.height,
+                             .stride = stride,
+                             .offset = whandle.offset,
+                             .modifier = whandle.modifier};
+   std::lock_guard hold(screen.pictures_lock);
+   if (bo.picture)
+      return *bo.picture == picture;
+   const proto::PlaneLayout plane{.stride = stride, .offset = whandle.offset};
+   const proto::PipeResourceSetType packet{.resource = bo.handle(),
+                                           .format = desc.format,
+                                           .bind = desc.bind,
+                                           .width = desc.width,
+                                           .height = desc.height,
+                                           .modifier = whandle.modifier,
+                                           .planes = {&plane, 1}};
+   std::array<uint32_t, 1 + proto::PipeResourceSetType::fixed_dwords + 2> commands;
+   packet.write(commands.data());
+   Bo *const named[] = {&bo};
+   if ((screen.observer && !screen.observer->look(commands)) ||
+       screen.ws->submit(commands, named, -1, nullptr) == 0)
+      return false;
+   bo.picture = picture;
+   return true;
+}
+
 bool find_storage(Screen &screen, Resource &res, const SharedHandle &handle,
                   const winsys_handle &whandle)
 {
    const ResourceDesc desc = describe_texture(screen, res.base.b, res.layout);
    BoRef bo = screen.ws->import_resource(handle, desc);
-   // Naming an untyped one in a stream would end the context.
-   if (!bo || bo->untyped())
+   if (!bo)
       return false;
    const uint32_t stride = whandle.stride ? whandle.stride : res.layout.stride[0];
    const uint64_t rows = util_format_get_nblocksy(res.base.b.format, res.base.b.height0);
@@ -90,10 +145,15 @@ bool find_storage(Screen &screen, Resource &res, const SharedHandle &handle,
    if (end > bo->size())
       return false;
 
-   const Relation to_memory = relation(*bo, desc, whandle.offset, stride);
+   res.host_only = bo->untyped();
+   if (res.host_only && !tell_picture(screen, res.base.b, *bo, desc, whandle, stride))
+      return false;
+   const Relation to_memory =
+      res.host_only ? Relation::same : relation(*bo, desc, whandle.offset, stride);
    if (to_memory == Relation::same) {
       res.storage->bo = std::move(bo);
       // Read-backs leave rows as far apart as the exporter has them.
+      res.layout.level_offset[0] = whandle.offset;
       res.layout.stride[0] = stride;
       res.layout.layer_stride[0] = uint32_t(stride * rows);
       res.layout.total = end;

@@ -5,7 +5,8 @@
 //    the host in the order of the stream; nobody waits.
 //  - Read (or partly written): the host fills the texture's guest memory, one layer after the other
 //    (its read-back takes one, virglrenderer vrend_transfer_send_readpixels), and we wait.
-//  - Multisampled, or of a format the host cannot read back: through a blit to a texture it can.
+//  - Multisampled, without guest memory, or of a format the host cannot read back: through a blit to a
+//    texture that it can.
 #include <cstring>
 
 #include "util/format/u_format.h"
@@ -211,7 +212,7 @@ pipe_format readable_twin(const Screen &screen, pipe_format format, unsigned bin
 
 bool needs_proxy(const Screen &screen, const pipe_resource &t)
 {
-   return t.nr_samples > 1 ||
+   return t.nr_samples > 1 || Resource::from(&t)->host_only ||
           (!util_format_is_compressed(t.format) && !format_readable(screen, t.format));
 }
 

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -94,8 +95,20 @@ public:
    // Made by another process: desc() is what its first importer here took it for.
    bool imported() const { return imported_; }
 
-   // An imported blob: the host has memory for it, but does not know what it is a picture of.
+   // An imported blob: the host has memory for it, but may not know what it is a picture of.
    bool untyped() const { return untyped_; }
+   // Of such: memory of the host's, of which it can be told. Of guest pages it makes no picture.
+   bool host_memory() const { return host_memory_; }
+
+   // As what an untyped one was made known to the host's context of this winsys: kept by the driver,
+   // which has a lock for it.
+   struct Picture {
+      proto::Format format = proto::Format::NONE;
+      uint32_t width = 0, height = 0, stride = 0, offset = 0;
+      uint64_t modifier = 0;
+      bool operator==(const Picture &) const = default;
+   };
+   std::optional<Picture> picture;
 
    // Batches being recorded that name it: while this is not 0 the resource is busy whatever
    // last_use says. Kept by the driver's batch.
@@ -121,8 +134,9 @@ protected:
    ResourceDesc desc_;
    // Written before map_pending_ becomes false, constant from then on.
    std::byte *map_ = nullptr;
-   bool imported_ = false; // these two: set before anybody else sees the object
+   bool imported_ = false; // these three: set before anybody else sees the object
    bool untyped_ = false;
+   bool host_memory_ = false;
    std::atomic<bool> map_pending_{false};
    std::atomic<uint64_t> last_use_{0};
    std::atomic<uint32_t> refs_{1};

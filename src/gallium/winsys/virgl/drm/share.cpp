@@ -69,6 +69,8 @@ BoRef DrmWinsys::reference_shared(DrmBo &bo)
    heir->borrowed_ = bo.borrowed_;
    heir->imported_ = bo.imported_;
    heir->untyped_ = bo.untyped_;
+   heir->host_memory_ = bo.host_memory_;
+   heir->picture = bo.picture;
    heir->aliases_ = std::move(bo.aliases_);
    heir->flink_name_ = bo.flink_name_;
    set_last_use(*heir, bo.last_use());
@@ -129,6 +131,8 @@ BoRef DrmWinsys::import_gem(uint32_t gem, bool opened, const SharedHandle &handl
    bo->imported_ = true;
    // Before there were blobs the field had another meaning, and nothing was written to it.
    bo->untyped_ = info.blob_memory != 0;
+   bo->host_memory_ = info.blob_memory == uint32_t(abi::BlobMemory::host3d) ||
+                      info.blob_memory == uint32_t(abi::BlobMemory::host3d_guest);
    bo->flink_name_ = name;
    enter(*bo);
    return BoRef::adopt(bo);
