@@ -42,12 +42,13 @@ def command(args, log_path):
                                  + (said or verglas_host.last_line(log_path))[:200])
 
 
-def sanitizer_build(config, name='asan', sanitizers='address,undefined'):
-    """Configure another build folder, without the driver: Mesa's archives are not sanitized."""
+def sanitizer_build(config, name='sanitized', sanitizers='address,undefined', driver=True):
+    """Configure another build folder. Mesa's archives are not sanitized in it: of the driver, what is
+    ours is. (ThreadSanitizer has to see all of a program, so it goes without the driver.)"""
     folder = os.path.join(config.build, name)
     if not os.path.exists(os.path.join(folder, 'build.ninja')):
         shutil.rmtree(folder, ignore_errors=True)
-        command(['meson', 'setup', folder, ROOT, '-Ddriver=false', '-Dtests=true',
+        command(['meson', 'setup', folder, ROOT, f'-Ddriver={str(driver).lower()}', '-Dtests=true',
                  f'-Db_sanitize={sanitizers}', '-Db_lundef=false', '-Doptimization=1'],
                 os.path.join(config.log_folder('unit'), f'configure-{name}.log'))
     # What Meson knows of the tests may be older than their meson.build.
@@ -121,7 +122,7 @@ def run(report, config, suite):
     builds = [('', config.build, {}, suite),
               ('sanitized ', sanitizer_build(config), SANITIZER_ENV, suite)]
     if suite == 'unit':
-        builds.append(('thread-sanitized ', sanitizer_build(config, 'tsan', 'thread'), THREAD_ENV,
+        builds.append(('thread-sanitized ', sanitizer_build(config, 'tsan', 'thread', False), THREAD_ENV,
                        THREADED))
     for label, folder, env, kind in builds:
         tests = tests_of(folder, kind)

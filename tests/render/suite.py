@@ -14,6 +14,7 @@ import subprocess
 import threading
 
 import verglas_host
+from harness import gtest
 from harness.images import Difference, Image
 
 NAME = 'render'
@@ -183,6 +184,35 @@ def run_ways(report, config, host, path, folder, scenes):
                     report.failed(f'render {scene} ({way})', reason)
 
 
+def run_sanitized(report, config, host, folder, scenes):
+    """The scenes once more with AddressSanitizer and UndefinedBehaviorSanitizer in the driver."""
+    build = gtest.sanitizer_build(config)
+    targets = ['src/gallium/targets/dri/dri-folder.stamp', 'tests/render/verglas-render']
+    report.say('render: building the sanitized driver')
+    gtest.command(['ninja', '-C', build] + targets, os.path.join(folder, 'build-sanitized.log'))
+    path = os.path.join(build, targets[1])
+    drawn = f'{config.driver}, sanitized'
+    # What Mesa keeps until the end of the process is its own affair.
+    env = dict(host.env(config.driver), ASAN_OPTIONS='detect_leaks=0',
+               LIBGL_DRIVERS_PATH=os.path.join(build, 'dri'))
+
+    def one(scene):
+        trouble = draw(path, scene, os.path.join(folder, drawn), env)
+        with open(os.path.join(folder, drawn, scene + '.log'), encoding='utf-8',
+                  errors='replace') as log:
+            complaint = next((line.strip() for line in log
+                              if any(c in line for c in gtest.COMPLAINTS)), None)
+        return complaint or trouble or judge(scene, folder, config.driver, drawn)
+
+    scenes = [s for s in scenes if not s.startswith('present-window')]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        for scene, reason in zip(scenes, pool.map(one, scenes)):
+            if reason is None:
+                report.passed(f'{scene} (sanitized)')
+            else:
+                report.failed(f'render {scene} (sanitized)', reason)
+
+
 def run_gles_host(report, config, path, folder, scenes):
     """The scenes of GLES on a host that has GLES only. Of desktop GL such a host lacks too much."""
     scenes = [s for s in scenes if s.startswith(('es2-', 'es3-'))]
@@ -235,6 +265,7 @@ def run(report, config, only=None):
                     report.failed(f'render {scene}', reason)
         if config.driver == 'verglas':
             run_ways(report, config, host, path, folder, scenes)
+            run_sanitized(report, config, host, folder, scenes)
             run_gles_host(report, config, path, folder, scenes)
         if not host.server.alive():
             report.failed('render server', 'virgl_test_server died during the run')
