@@ -163,6 +163,16 @@ def self_test(report, folder):
         report.failed('render self-test with files', f'a wrong image was accepted ({reason})')
 
 
+def report_each(report, scenes, judged, way=''):
+    """JUDGED says of a scene what is wrong, or None; as many at a time as there are CPUs."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        for scene, reason in zip(scenes, pool.map(judged, scenes)):
+            if reason is None:
+                report.passed(f'{scene}{way}')
+            else:
+                report.failed(f'render {scene}{way}', reason)
+
+
 def run_ways(report, config, host, path, folder, scenes):
     """The scenes again in all WAYS, against the native images that run() has drawn."""
     # Windows on one screen would cover each other; one way is enough for those.
@@ -176,12 +186,7 @@ def run_ways(report, config, host, path, folder, scenes):
             trouble = draw(path, scene, os.path.join(folder, drawn), env)
             return trouble or judge(scene, folder, config.driver, drawn)
 
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-            for scene, reason in zip(possible, pool.map(one, possible)):
-                if reason is None:
-                    report.passed(f'{scene} ({way})')
-                else:
-                    report.failed(f'render {scene} ({way})', reason)
+        report_each(report, possible, one, f' ({way})')
 
 
 def run_sanitized(report, config, host, folder, scenes):
@@ -205,12 +210,7 @@ def run_sanitized(report, config, host, folder, scenes):
         return complaint or trouble or judge(scene, folder, config.driver, drawn)
 
     scenes = [s for s in scenes if not s.startswith('present-window')]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        for scene, reason in zip(scenes, pool.map(one, scenes)):
-            if reason is None:
-                report.passed(f'{scene} (sanitized)')
-            else:
-                report.failed(f'render {scene} (sanitized)', reason)
+    report_each(report, scenes, one, ' (sanitized)')
 
 
 def run_gles_host(report, config, path, folder, scenes):
@@ -224,12 +224,7 @@ def run_gles_host(report, config, path, folder, scenes):
             trouble = draw(path, scene, os.path.join(folder, drawn), env)
             return trouble or judge(scene, folder, config.driver, drawn)
 
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-            for scene, reason in zip(scenes, pool.map(one, scenes)):
-                if reason is None:
-                    report.passed(f'{scene} (GLES host)')
-                else:
-                    report.failed(f'render {scene} (GLES host)', reason)
+        report_each(report, scenes, one, ' (GLES host)')
 
 
 def run(report, config, only=None):
@@ -257,12 +252,7 @@ def run(report, config, only=None):
                 trouble = draw_all(scene)
             return trouble or judge(scene, folder, config.driver)
 
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-            for scene, reason in zip(scenes, pool.map(one, scenes)):
-                if reason is None:
-                    report.passed(scene)
-                else:
-                    report.failed(f'render {scene}', reason)
+        report_each(report, scenes, one)
         if config.driver == 'verglas':
             run_ways(report, config, host, path, folder, scenes)
             run_sanitized(report, config, host, folder, scenes)
