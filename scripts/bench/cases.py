@@ -24,11 +24,12 @@ class CaseFailed(Exception):
     """This case gave no result on this driver; the message says why, in a line."""
 
 
-def run_for_match(command, env, pattern, limit, stop_early=False):
+def run_for_match(command, env, pattern, limit, stop_early=False, meanwhile=None):
     """Run COMMAND and return the match of PATTERN in its output.
 
     Its output goes to a terminal of its own, which makes the C library print line by line. With
-    stop_early the program is ended once the line is there: it would go on for ever.
+    stop_early the program is ended once the line is there: it would go on for ever. meanwhile is
+    called with the running process, before its output is looked at.
     """
     master, slave = pty.openpty()
     try:
@@ -43,6 +44,8 @@ def run_for_match(command, env, pattern, limit, stop_early=False):
     match = None
     timed_out = False
     try:
+        if meanwhile:
+            meanwhile(process)
         while not (stop_early and match):
             left = deadline - time.monotonic()
             if left <= 0:
