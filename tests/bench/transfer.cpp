@@ -1,203 +1,137 @@
 // SPDX-License-Identifier: MIT
 //
-// How fast pixels and bytes go to the GPU and come back, in MB/s.
+// How fast pixels and bytes go to the GPU and come back.
 //
-// usage: transfer upload|buffer|readback [--seconds S] [--size N]
+// usage: transfer [--seconds S] [--list] [PATTERN...]
 //
-// Each round moves new data, and something on the GPU depends on it (a blit out of the texture, a
-// copy out of the buffer, a clear before the read-back), so no driver can skip or merge the work
-// away. The last round is checked: a rate of wrong pixels is an error, not a result.
+// Measures each combination whose name matches a pattern (all of them without one), a line each:
+//    buffersubdata-4k-busy 123456 ops/s 505.7 MB/s
+// or "NAME FAILED why", or "NAME SKIP why". All that was sent is compared at the end, and in busy
+// runs what each draw has read: a rate of wrong contents is a failure, not a result.
 
-#define GL_GLEXT_PROTOTYPES
-#include <EGL/egl.h>
-#include <EGL/eglext.h>
-#include <GL/gl.h>
-#include <GL/glext.h>
+#include "transfer.hpp"
+
+#include <fnmatch.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <span>
-#include <string_view>
-#include <vector>
+#include <cstring>
+#include <string>
+
+namespace bench {
+
+Data::Data(std::size_t size) : size_(size)
+{
+   for (int set = 0; set < 2; set++) {
+      bytes_[set].resize(size);
+      for (std::size_t i = 0; i < size; i++)
+         bytes_[set][i] = uint8_t(i * 7 + i / 251 + 101 * std::size_t(set));
+   }
+}
+
+const uint8_t *Data::round(int round)
+{
+   std::vector<uint8_t> &bytes = bytes_[round % 2];
+   std::memset(bytes.data(), value_of(round), 4);
+   std::memset(bytes.data() + size_ - 4, value_of(round), 4);
+   return bytes.data();
+}
+
+bool Data::matches(const uint8_t *got, int round)
+{
+   return std::memcmp(got, this->round(round), size_) == 0;
+}
+
+GLuint witness_program(const char *reads, const char *index)
+{
+   const std::string vertex = std::string("#version 150\nuniform int slots;\nflat out vec4 seen;\n") +
+                              reads +
+                              "void main() {\n"
+                              "   int slot = " +
+                              index +
+                              ";\n"
+                              "   seen = look(slot);\n"
+                              "   gl_Position = vec4((float(slot) + 0.5) / float(slots) * 2.0 - 1.0,"
+                              " 0.0, 0.0, 1.0);\n"
+                              "}\n";
+   return link(vertex.c_str(), "#version 150\nflat in vec4 seen;\nout vec4 colour;\n"
+                               "void main() { colour = seen; }\n");
+}
+
+Witness::Witness(GLuint program, int slots) : program_(program), expected_(std::size_t(slots))
+{
+   glGenTextures(1, &texture_);
+   glBindTexture(GL_TEXTURE_2D, texture_);
+   glTexImage2D(GL_TEXTURE_2D, 0, GL_RGBA32F, slots, 1, 0, GL_RGBA, GL_FLOAT, nullptr);
+   glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, GL_NEAREST);
+   glGenFramebuffers(1, &framebuffer_);
+   glUseProgram(program_);
+   glUniform1i(glGetUniformLocation(program_, "slots"), slots);
+   bind();
+   glFramebufferTexture2D(GL_FRAMEBUFFER, GL_COLOR_ATTACHMENT0, GL_TEXTURE_2D, texture_, 0);
+   if (glCheckFramebufferStatus(GL_FRAMEBUFFER) != GL_FRAMEBUFFER_COMPLETE)
+      fail("a framebuffer of floats is not complete");
+   glViewport(0, 0, slots, 1);
+   glEnable(GL_BLEND);
+   glBlendFunc(GL_ONE, GL_ONE);
+   glClearColor(0, 0, 0, 0);
+   glClear(GL_COLOR_BUFFER_BIT);
+}
+
+Witness::~Witness()
+{
+   glDisable(GL_BLEND);
+   glBindFramebuffer(GL_FRAMEBUFFER, 0);
+   glDeleteFramebuffers(1, &framebuffer_);
+   glDeleteTextures(1, &texture_);
+   glDeleteProgram(program_);
+}
+
+void Witness::bind() const
+{
+   glUseProgram(program_);
+   glBindFramebuffer(GL_FRAMEBUFFER, framebuffer_);
+}
+
+bool Witness::right() const
+{
+   std::vector<float> got(expected_.size() * 4);
+   glBindFramebuffer(GL_READ_FRAMEBUFFER, framebuffer_);
+   glReadPixels(0, 0, GLsizei(expected_.size()), 1, GL_RGBA, GL_FLOAT, got.data());
+   for (std::size_t i = 0; i < got.size(); i++) {
+      if (got[i] != float(expected_[i / 4]))
+         return false;
+   }
+   return true;
+}
+
+} // namespace bench
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using namespace bench;
+
+struct Size {
+   const char *name;
+   std::size_t bytes;
+};
+
+constexpr std::array<Size, 6> sizes = {{
+   {"64", 64},
+   {"1k", 1 << 10},
+   {"4k", 4 << 10},
+   {"64k", 64 << 10},
+   {"1m", 1 << 20},
+   {"16m", 16 << 20},
+}};
 
 struct Options {
-   std::string_view mode;
-   double seconds = 1.0;
-   int size = 1024;
+   double seconds = 0.25;
+   bool list = false;
+   std::vector<const char *> patterns;
 };
-
-[[noreturn]] void fail(const char *what)
-{
-   std::fprintf(stderr, "transfer: %s\n", what);
-   std::exit(1);
-}
-
-class Context {
-public:
-   Context()
-   {
-      display_ = eglGetPlatformDisplay(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, nullptr);
-      if (display_ == EGL_NO_DISPLAY || !eglInitialize(display_, nullptr, nullptr))
-         fail("EGL does not start");
-      if (!eglBindAPI(EGL_OPENGL_API))
-         fail("EGL does not offer OpenGL");
-      constexpr std::array<EGLint, 5> attributes = {
-         EGL_CONTEXT_MAJOR_VERSION, 3, EGL_CONTEXT_MINOR_VERSION, 1, EGL_NONE,
-      };
-      context_ = eglCreateContext(display_, EGL_NO_CONFIG_KHR, EGL_NO_CONTEXT, attributes.data());
-      if (context_ == EGL_NO_CONTEXT ||
-          !eglMakeCurrent(display_, EGL_NO_SURFACE, EGL_NO_SURFACE, context_))
-         fail("no OpenGL 3.1 context");
-   }
-
-   ~Context()
-   {
-      eglMakeCurrent(display_, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
-      eglDestroyContext(display_, context_);
-      eglTerminate(display_);
-   }
-
-   Context(const Context &) = delete;
-   Context &operator=(const Context &) = delete;
-
-private:
-   EGLDisplay display_ = EGL_NO_DISPLAY;
-   EGLContext context_ = EGL_NO_CONTEXT;
-};
-
-// A texture and a framebuffer around it.
-struct Target {
-   explicit Target(int size)
-   {
-      glGenTextures(1, &texture);
-      glBindTexture(GL_TEXTURE_2D, texture);
-      glTexImage2D(GL_TEXTURE_2D, 0, GL_RGBA8, size, size, 0, GL_RGBA, GL_UNSIGNED_BYTE, nullptr);
-      glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, GL_NEAREST);
-      glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAG_FILTER, GL_NEAREST);
-      glGenFramebuffers(1, &framebuffer);
-      glBindFramebuffer(GL_FRAMEBUFFER, framebuffer);
-      glFramebufferTexture2D(GL_FRAMEBUFFER, GL_COLOR_ATTACHMENT0, GL_TEXTURE_2D, texture, 0);
-      if (glCheckFramebufferStatus(GL_FRAMEBUFFER) != GL_FRAMEBUFFER_COMPLETE)
-         fail("the framebuffer is not complete");
-   }
-
-   GLuint texture = 0;
-   GLuint framebuffer = 0;
-};
-
-std::array<uint8_t, 4> read_pixel(int x, int y)
-{
-   std::array<uint8_t, 4> pixel{};
-   glReadPixels(x, y, 1, 1, GL_RGBA, GL_UNSIGNED_BYTE, pixel.data());
-   return pixel;
-}
-
-// The value that every byte of round i has; neighbouring rounds differ.
-uint8_t round_value(int round)
-{
-   return static_cast<uint8_t>(1 + round % 251);
-}
-
-// Runs rounds until the time is over and the GPU has finished, and prints the rate.
-template <typename Round>
-int measure(const Options &options, std::size_t bytes_per_round, Round &&round)
-{
-   int rounds = 0;
-   for (; rounds < 4; rounds++) // shaders, caches and storage come into being here
-      round(rounds);
-   glFinish();
-
-   const int first = rounds;
-   const auto start = Clock::now();
-   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
-   do {
-      // The queue is bounded, so that what a driver has put off is not left to the last glFinish.
-      for (int i = 0; i < 8; i++)
-         round(rounds++);
-      glFinish();
-   } while (elapsed() < options.seconds);
-
-   const double rate = static_cast<double>(rounds - first) * bytes_per_round / elapsed() / 1e6;
-   std::printf("%.*s %.1f MB/s\n", static_cast<int>(options.mode.size()), options.mode.data(),
-               rate);
-   return rounds - 1;
-}
-
-bool upload(const Options &options)
-{
-   const int size = options.size;
-   const std::size_t bytes = std::size_t(size) * size * 4;
-   std::array<std::vector<uint8_t>, 2> pixels = {std::vector<uint8_t>(bytes),
-                                                 std::vector<uint8_t>(bytes)};
-   Target source(size);
-   Target sink(1);
-   glBindTexture(GL_TEXTURE_2D, source.texture);
-   glBindFramebuffer(GL_READ_FRAMEBUFFER, source.framebuffer);
-   glBindFramebuffer(GL_DRAW_FRAMEBUFFER, sink.framebuffer);
-
-   // Only the last pixel carries the round's number: filling megabytes would be measured too.
-   const int last = measure(options, bytes, [&](int round) {
-      std::vector<uint8_t> &data = pixels[round % 2];
-      std::fill(data.end() - 4, data.end(), round_value(round));
-      glTexSubImage2D(GL_TEXTURE_2D, 0, 0, 0, size, size, GL_RGBA, GL_UNSIGNED_BYTE, data.data());
-      glBlitFramebuffer(size - 1, size - 1, size, size, 0, 0, 1, 1, GL_COLOR_BUFFER_BIT,
-                        GL_NEAREST);
-   });
-   glBindFramebuffer(GL_READ_FRAMEBUFFER, sink.framebuffer);
-   const uint8_t want = round_value(last);
-   return std::ranges::all_of(read_pixel(0, 0), [&](uint8_t got) { return got == want; });
-}
-
-bool buffer(const Options &options)
-{
-   const std::size_t bytes = std::size_t(options.size) * options.size;
-   std::vector<uint8_t> data(bytes);
-   std::array<GLuint, 2> buffers{};
-   glGenBuffers(buffers.size(), buffers.data());
-   glBindBuffer(GL_COPY_READ_BUFFER, buffers[0]);
-   glBufferData(GL_COPY_READ_BUFFER, bytes, nullptr, GL_STREAM_DRAW);
-   glBindBuffer(GL_COPY_WRITE_BUFFER, buffers[1]);
-   glBufferData(GL_COPY_WRITE_BUFFER, 16, nullptr, GL_STATIC_READ);
-
-   const int last = measure(options, bytes, [&](int round) {
-      std::fill(data.end() - 16, data.end(), round_value(round));
-      glBufferSubData(GL_COPY_READ_BUFFER, 0, bytes, data.data());
-      glCopyBufferSubData(GL_COPY_READ_BUFFER, GL_COPY_WRITE_BUFFER, bytes - 16, 0, 16);
-   });
-   std::array<uint8_t, 16> got{};
-   glGetBufferSubData(GL_COPY_WRITE_BUFFER, 0, got.size(), got.data());
-   return std::ranges::all_of(got, [&](uint8_t byte) { return byte == round_value(last); });
-}
-
-bool readback(const Options &options)
-{
-   const int size = options.size;
-   const std::size_t bytes = std::size_t(size) * size * 4;
-   std::vector<uint8_t> pixels(bytes);
-   Target source(size);
-   glEnable(GL_SCISSOR_TEST);
-
-   bool right = true;
-   measure(options, bytes, [&](int round) {
-      const uint8_t value = round_value(round);
-      const float channel = value / 255.0f;
-      glScissor(size - 1, size - 1, 1, 1);
-      glClearColor(channel, channel, channel, channel);
-      glClear(GL_COLOR_BUFFER_BIT);
-      glReadPixels(0, 0, size, size, GL_RGBA, GL_UNSIGNED_BYTE, pixels.data());
-      right &=
-         std::ranges::all_of(std::span(pixels).last(4), [&](uint8_t got) { return got == value; });
-   });
-   return right;
-}
 
 Options parse(std::span<char *> arguments)
 {
@@ -206,16 +140,41 @@ Options parse(std::span<char *> arguments)
       const std::string_view word = arguments[i];
       if (word == "--seconds" && i + 1 < arguments.size())
          options.seconds = std::atof(arguments[++i]);
-      else if (word == "--size" && i + 1 < arguments.size())
-         options.size = std::atoi(arguments[++i]);
-      else if (options.mode.empty())
-         options.mode = word;
+      else if (word == "--list")
+         options.list = true;
+      else if (word.starts_with('-'))
+         fail("usage: transfer [--seconds S] [--list] [PATTERN...]");
       else
-         fail("usage: transfer upload|buffer|readback [--seconds S] [--size N]");
+         options.patterns.push_back(arguments[i]);
    }
-   if (options.size < 16 || options.size > 8192 || !(options.seconds > 0))
-      fail("--size must be 16 to 8192, --seconds above 0");
+   if (!(options.seconds > 0))
+      fail("transfer: --seconds must be above 0");
    return options;
+}
+
+bool wanted(const Options &options, const std::string &name)
+{
+   return options.patterns.empty() ||
+          std::ranges::any_of(options.patterns, [&](const char *pattern) {
+             return fnmatch(pattern, name.c_str(), 0) == 0;
+          });
+}
+
+// True unless it failed.
+bool run_one(const Kind &kind, const std::string &name, const Run &run)
+{
+   Outcome outcome = kind.measure(run);
+   if (const GLenum error = glGetError(); error != GL_NO_ERROR && !outcome.wrong)
+      outcome.wrong = "a GL error was raised";
+   if (outcome.skipped)
+      std::printf("%s SKIP %s\n", name.c_str(), outcome.skipped);
+   else if (outcome.wrong)
+      std::printf("%s FAILED %s\n", name.c_str(), outcome.wrong);
+   else
+      std::printf("%s %.1f ops/s %.2f MB/s\n", name.c_str(), outcome.operations,
+                  outcome.operations * double(run.size) / 1e6);
+   std::fflush(stdout);
+   return !outcome.wrong;
 }
 
 } // namespace
@@ -223,21 +182,34 @@ Options parse(std::span<char *> arguments)
 int main(int argc, char **argv)
 {
    const Options options = parse(std::span(argv + 1, argv + argc));
-   const Context context;
-   bool right = false;
-   if (options.mode == "upload")
-      right = upload(options);
-   else if (options.mode == "buffer")
-      right = buffer(options);
-   else if (options.mode == "readback")
-      right = readback(options);
-   else
-      fail("the mode is upload, buffer or readback");
-   if (const GLenum error = glGetError(); error != GL_NO_ERROR) {
-      std::fprintf(stderr, "transfer: GL error 0x%04x\n", error);
-      return 1;
+   std::vector<Kind> kinds(buffer_kinds().begin(), buffer_kinds().end());
+   kinds.insert(kinds.end(), texture_kinds().begin(), texture_kinds().end());
+
+   bool right = true;
+   int matched = 0;
+   const auto each = [&](auto &&visit) {
+      for (const Kind &kind : kinds) {
+         for (const Size &size : sizes) {
+            for (const bool busy : {false, true}) {
+               const std::string name =
+                  std::string(kind.name) + "-" + size.name + (busy ? "-busy" : "-idle");
+               if ((busy || !kind.busy_only) && wanted(options, name)) {
+                  matched++;
+                  visit(kind, name, Run{size.bytes, busy, options.seconds});
+               }
+            }
+         }
+      }
+   };
+   if (options.list) {
+      each([](const Kind &, const std::string &name, const Run &) { std::puts(name.c_str()); });
+      return 0;
    }
-   if (!right)
-      fail("the pixels are not what was sent");
-   return 0;
+   const Context context;
+   each([&](const Kind &kind, const std::string &name, const Run &run) {
+      right &= run_one(kind, name, run);
+   });
+   if (!matched)
+      fail("transfer: nothing matches");
+   return right ? 0 : 1;
 }
