@@ -10,9 +10,11 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import cases
+import catalogue
 import results
 import verglas_host
+from cases import CaseFailed
+from jobs import Bed, Skipped
 from verglas_host import HostError, note, warn
 
 BASE = 'stock'
@@ -26,7 +28,9 @@ def parse_arguments():
     parser.add_argument('--quick', action='store_true',
                         help='11 cases and 3 rounds, in less than 3 minutes')
     parser.add_argument('--rounds', type=int, metavar='N', help='rounds (3 with --quick, else 5)')
-    parser.add_argument('--only', metavar='REGEX', help='only cases whose name matches')
+    parser.add_argument('--only', metavar='REGEX', help='only figures whose name matches')
+    parser.add_argument('--group', action='append', choices=list(catalogue.GROUPS),
+                        help='only this group; may be repeated')
     parser.add_argument('--native', action='store_true',
                         help='native llvmpipe as well: the horizon (always without --quick)')
     parser.add_argument('--json', metavar='FILE', help='raw samples (default: build/bench.json)')
@@ -44,42 +48,56 @@ def parse_arguments():
 
 
 def choose(options, parser):
-    chosen = [case for case in cases.all_cases() if case.quick or not options.quick]
-    if options.only:
+    """Jobs, and of each the names of the figures that are wanted."""
+    chosen = []
+    for job in catalogue.all_jobs(options.group):
+        wanted = [f.name for f in job.figures if f.quick or not options.quick]
         try:
-            chosen = [case for case in chosen if re.search(options.only, case.name)]
+            wanted = [name for name in wanted if re.search(options.only or '', name)]
         except re.error as error:
             parser.error(f'--only: {error}')
+        if wanted:
+            chosen.append((job, wanted))
     if not chosen:
         parser.error('no case is left')
     return chosen
 
 
-def measure(host, chosen, drivers, rounds):
-    found = [results.Result(case, drivers) for case in chosen]
-    environments = {driver: host.env(driver) for driver in drivers}
-    total = rounds * len(chosen) * len(drivers)
-    done = 0
-    for turn in range(rounds):
-        for i, result in enumerate(found):
-            # Whoever goes second finds a warmer machine: take turns at it.
-            order = drivers if (turn + i) % 2 == 0 else drivers[::-1]
-            for driver in order:
-                done += 1
-                if result.failures[driver]:
-                    continue  # it has failed already; more rounds only take time
-                progress(f'[{done}/{total}] {result.case.name} on {driver}')
-                try:
-                    result.samples[driver].append(result.case.run(environments[driver]))
-                except cases.CaseFailed as failure:
-                    result.failures[driver].append(str(failure))
-                    progress('')
-                    note(f'{result.case.name} failed on {driver}: {failure}')
-                if not host.server.alive():
-                    raise HostError('the server ended during '
-                                    f'{result.case.name}: {verglas_host.last_line(host.server.log_path)}')
+def measure(bed, chosen, drivers, rounds):
+    found = {name: results.Result(figure, drivers)
+             for job, wanted in chosen for figure in job.figures
+             if (name := figure.name) in wanted}
+    runs = [(turn, i) for turn in range(rounds) for i, (job, _) in enumerate(chosen)
+            if job.rounds is None or turn < job.rounds]
+    for done, (turn, i) in enumerate(runs):
+        job, wanted = chosen[i]
+        # Whoever goes second finds a warmer machine: take turns at it.
+        for driver in drivers if (turn + i) % 2 == 0 else drivers[::-1]:
+            # What has failed already fails again; more rounds only take time.
+            left = [name for name in wanted if not found[name].over(driver)]
+            if not left or (driver == 'native' and not job.native):
+                continue
+            progress(f'[{done + 1}/{len(runs)}] {left[0]} on {driver}')
+            try:
+                values = job.run(bed, driver, left)
+            except (CaseFailed, Skipped) as reason:
+                values = {name: reason for name in left}
+            for name in left:
+                record(found[name], driver, values[name])
+            bed.check(left[0])
     progress('')
-    return found
+    return list(found.values())
+
+
+def record(result, driver, value):
+    if isinstance(value, Skipped):
+        result.skips[driver] = str(value)
+    elif isinstance(value, CaseFailed):
+        result.failures[driver].append(str(value))
+        progress('')
+        note(f'{result.case.name} failed on {driver}: {value}')
+    else:
+        result.samples[driver].append(value)
 
 
 def driver_strings(host, driver):
@@ -116,8 +134,8 @@ def main():
     options, parser = parse_arguments()
     chosen = choose(options, parser)
     if options.list:
-        for case in chosen:
-            print(case.name)
+        for _, wanted in chosen:
+            print(*wanted, sep='\n')
         return 0
     drivers = ['verglas', BASE] + (['native'] if options.native or not options.quick else [])
     if not os.path.exists(os.path.join(verglas_host.driver_folder(), 'swrast_dri.so')):
@@ -127,10 +145,9 @@ def main():
         warn(f'the machine is busy ({busy:.0%} of its cores): do not trust these numbers')
 
     started = time.monotonic()
-    # Always an Xvfb: a real display's compositor would have its own say in every number.
-    with verglas_host.Host(private_display=True) as host:
-        strings = {driver: driver_strings(host, driver) for driver in drivers}
-        found = measure(host, chosen, drivers, options.rounds)
+    with Bed() as bed:
+        strings = {driver: driver_strings(bed.host, driver) for driver in drivers}
+        found = measure(bed, chosen, drivers, options.rounds)
     seconds = time.monotonic() - started
 
     for line in results.table(found, drivers, BASE):

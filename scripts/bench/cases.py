@@ -121,22 +121,6 @@ class DrawOverhead:
         return re.sub(r' change$', '', re.sub(r'\s+', ' ', text))
 
 
-class Transfer:
-    unit = 'MB/s'
-
-    def __init__(self, mode, label, quick):
-        self.name = mode
-        self.label = label
-        self.mode = mode
-        self.quick = quick
-
-    def run(self, env):
-        program = os.path.join(verglas_host.build_folder(), 'tests', 'bench', 'transfer')
-        match = run_for_match([program, self.mode, '--seconds', '0.5'], env,
-                              re.compile(r'([0-9.]+) MB/s'), 30)
-        return float(match[1])
-
-
 class Glmark2:
     unit = 'frames/s'
     quick = False
@@ -150,12 +134,3 @@ class Glmark2:
         match = run_for_match(['glmark2', '-b', f'{self.scene}:duration=2'], env,
                               re.compile(r'FPS:\s*([0-9.]+)'), 60)
         return float(match[1])
-
-
-def all_cases():
-    cases = [Glxgears()]
-    cases += [DrawOverhead(number) for number in range(1, DRAWOVERHEAD_CASES + 1)]
-    cases += [Transfer('upload', 'texture upload', True), Transfer('readback', 'read-back', True),
-              Transfer('buffer', 'buffer upload', False)]
-    cases += [Glmark2(scene) for scene in GLMARK2_SCENES]
-    return cases

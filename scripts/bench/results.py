@@ -24,30 +24,43 @@ class Result:
         self.case = case
         self.samples = {driver: [] for driver in drivers}
         self.failures = {driver: [] for driver in drivers}
+        self.skips = {}  # driver to why there is no such figure
+
+    def over(self, driver):
+        """Whether more rounds would bring nothing."""
+        return bool(self.failures[driver]) or driver in self.skips
 
     def failed(self, driver):
-        return bool(self.failures[driver]) or not self.samples[driver]
+        return bool(self.failures[driver])
+
+    def missing(self, driver):
+        return self.over(driver) or not self.samples[driver]
 
     def median(self, driver):
-        return None if self.failed(driver) else statistics.median(self.samples[driver])
+        return None if self.missing(driver) else statistics.median(self.samples[driver])
 
     def spread(self, driver):
         """The distance of the extremes as a part of the median."""
-        if self.failed(driver) or not self.median(driver):
+        if not self.median(driver):
             return None
         return (max(self.samples[driver]) - min(self.samples[driver])) / self.median(driver)
 
     def ratio(self, driver, base):
-        if driver == base or self.failed(driver) or not self.median(base):
+        """How many times better than BASE, whichever way is better."""
+        mine, its = self.median(driver), self.median(base) if base in self.samples else None
+        if driver == base or not mine or not its:
             return None
-        return self.median(driver) / self.median(base)
+        return its / mine if self.case.less else mine / its
 
     def ratio_range(self, driver, base):
         """The ratio at its worst and at its best: extremes against opposite extremes."""
-        if self.ratio(driver, base) is None or not min(self.samples[base]):
+        if self.ratio(driver, base) is None:
             return None
-        return (min(self.samples[driver]) / max(self.samples[base]),
-                max(self.samples[driver]) / min(self.samples[base]))
+        mine, its = self.samples[driver], self.samples[base]
+        if min(mine) <= 0 or min(its) <= 0:
+            return None
+        low, high = min(mine) / max(its), max(mine) / min(its)
+        return (1 / high, 1 / low) if self.case.less else (low, high)
 
 
 def geometric_mean(values):
@@ -84,10 +97,15 @@ def versions():
     return found
 
 
+def result_text(result, driver):
+    if result.failed(driver):
+        return '  failed'
+    value = result.median(driver)
+    return '       -' if value is None else number(value)
+
+
 def number(value):
     """About three digits, in a width of eight."""
-    if value is None:
-        return ' failed '
     return f'{value:8.0f}' if value >= 100 else f'{value:8.1f}' if value >= 10 else f'{value:8.2f}'
 
 
@@ -106,7 +124,7 @@ def table(results, drivers, base):
     for result in results:
         line = f'{result.case.label:{width}} {result.case.unit:8}'
         for driver in drivers:
-            line += f' {number(result.median(driver))} {percent(result.spread(driver))}'
+            line += f' {result_text(result, driver)} {percent(result.spread(driver))}'
         for driver in others:
             ratio = result.ratio(driver, base)
             line += '              -' if ratio is None else f' {ratio:13.2f}x'
@@ -123,9 +141,10 @@ def as_json(results, drivers, base, about):
     cases = []
     for result in results:
         cases.append({
-            'name': result.case.name, 'label': result.case.label, 'unit': result.case.unit,
+            'name': result.case.name, 'group': result.case.group, 'label': result.case.label,
+            'unit': result.case.unit, 'less_is_better': result.case.less,
             'samples': result.samples,
-            'failures': {d: f for d, f in result.failures.items() if f},
+            'failures': {d: f for d, f in result.failures.items() if f}, 'skips': result.skips,
             'median': {d: result.median(d) for d in drivers},
             'ratio': {d: result.ratio(d, base) for d in drivers if d != base},
         })
