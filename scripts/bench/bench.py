@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import bars
 import catalogue
 import results
 import verglas_host
@@ -152,8 +153,11 @@ def main():
 
     for line in results.table(found, drivers, BASE):
         print(line)
+    judged = bars.judge(found, 'verglas', BASE)
+    print('', *bars.lines(judged, 'verglas', BASE), sep='\n')
     about = {'mode': 'quick' if options.quick else 'full', 'rounds': options.rounds,
-             'seconds': round(seconds, 1), 'busy_before': round(busy, 2), 'gl': strings}
+             'seconds': round(seconds, 1), 'busy_before': round(busy, 2), 'gl': strings,
+             'bars': judged}
     document = results.as_json(found, drivers, BASE, about)
     results.write_json(options.json, document)
     subtitle = (f'{document["versions"]["verglas"]}, {document["machine"]["cores"]} cores, '

@@ -14,6 +14,7 @@ PIGLIT = '/usr/lib/x86_64-linux-gnu/piglit/bin'
 ESCAPES = re.compile(r'\x1b\[[0-9;]*m')
 # Names of the eight that --quick runs; the others are named by drawoverhead's own output.
 QUICK_DRAWOVERHEAD = (1, 2, 3, 4, 6, 9, 21, 24)
+QUICK_SINK = (1, 4, 9)
 DRAWOVERHEAD_CASES = 39
 GLMARK2_SCENES = ('build', 'texture', 'shading', 'bump', 'effect2d', 'pulsar', 'desktop', 'buffer',
                   'ideas', 'jellyfish', 'terrain', 'shadow', 'refract', 'conditionals', 'function',
@@ -95,6 +96,14 @@ class Glxgears:
         return float(match[1])
 
 
+def short_label(text):
+    """"DrawElements (16 VBO| 8 UBO|  8 Tex) w/ x change" as "DrawElements 16/8/8 x"."""
+    counts = re.search(r'\((.*?)\)', text)
+    bound = '/'.join(re.findall(r'\d+', counts[1])) if counts else ''
+    text = re.sub(r'\s*\(.*?\)\s*w/\s*', f' {bound} ', text)
+    return re.sub(r' change$', '', re.sub(r'\s+', ' ', text))
+
+
 class DrawOverhead:
     unit = 'kdraws/s'
 
@@ -109,16 +118,8 @@ class DrawOverhead:
         match = run_for_match([program, '-test', str(self.number), '-duration', '1', '-auto',
                                '-fbo'], env,
                               re.compile(rf'^\s*{self.number}, (.*?)\s*,\s*([0-9.]+),', re.M), 60)
-        self.label = f'{self.number} ' + self._short(match[1])
+        self.label = f'{self.number} ' + short_label(match[1])
         return float(match[2])
-
-    @staticmethod
-    def _short(text):
-        """"DrawElements (16 VBO| 8 UBO|  8 Tex) w/ x change" as "DrawElements 16/8/8 x"."""
-        counts = re.search(r'\((.*?)\)', text)
-        bound = '/'.join(re.findall(r'\d+', counts[1])) if counts else ''
-        text = re.sub(r'\s*\(.*?\)\s*w/\s*', f' {bound} ', text)
-        return re.sub(r' change$', '', re.sub(r'\s+', ' ', text))
 
 
 class Glmark2:

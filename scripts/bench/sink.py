@@ -16,6 +16,7 @@ import math
 import mmap
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -26,6 +27,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import cases
 import verglas_host
+from jobs import Figure, Job
 from verglas_host import HostError
 
 # A program's first draws find cold caches, its shaders are not translated yet, and so on.
@@ -97,7 +99,6 @@ class SinkHost:
             verglas_host.end(self.process)
             self.process = None
         if self.folder:
-            import shutil
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
 
@@ -243,6 +244,37 @@ def run_drawoverhead(sink, env, number, seconds):
     samples[0].said = float(match[2])
     samples[0].label = match[1]
     return samples[0]
+
+
+class DrawOverhead(Job):
+    """A case of drawoverhead on the sink host: its rate, what it sends, what it costs."""
+
+    native = False  # there is no stream
+    rounds = 3
+    # Of a figure's name: what it is of a Sample's metrics, its unit, and whether less is better.
+    # A microsecond per draw is a second per million draws.
+    KINDS = {
+        '': ('kdraws_per_s_sampled', 'kdraws/s', False),
+        '-dwords': ('dwords_per_draw', 'dw/draw', True),
+        '-payload': ('dwords_and_payload_per_draw', 'dw/draw', True),
+        '-app': ('app_us_per_draw', 'us/draw', True),
+        '-client': ('client_us_per_draw', 'us/draw', True),
+    }
+
+    def __init__(self, number):
+        self.number = number
+        self.figures = [Figure(f'sink-drawoverhead-{number}{kind}', 'sink' + kind, unit,
+                               quick=not kind and number in cases.QUICK_SINK, less=less)
+                        for kind, (_, unit, less) in self.KINDS.items()]
+
+    def run(self, bed, driver, wanted):
+        sample = run_drawoverhead(bed.sink, bed.sink_env(driver), self.number, 0.6)
+        for figure, kind in zip(self.figures, self.KINDS):
+            text = kind.replace('-', ', ') or ''
+            figure.label = f'sink {self.number} {cases.short_label(sample.label)}{text}'
+        metrics = sample.metrics
+        return {figure.name: metrics[key]
+                for figure, (key, _, _) in zip(self.figures, self.KINDS.values())}
 
 
 def report(sink, sample, options):
