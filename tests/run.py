@@ -16,7 +16,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # In scripts/ is a package named guest, so what is in tests/guest/ is found by other names.
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), 'scripts'), os.path.join(HERE, 'guest')]
+SCRIPTS = os.path.join(os.path.dirname(HERE), 'scripts')
+sys.path[:0] = [HERE, SCRIPTS, os.path.join(HERE, 'guest')]
+sys.path.append(os.path.join(SCRIPTS, 'bench'))
 
 import verglas_host  # noqa: E402
 from harness import gtest  # noqa: E402

@@ -4,7 +4,7 @@
 import shutil
 
 import verglas_host
-from host import endurance, failures, steady_state
+from host import endurance, failures, sink, steady_state
 from render import suite as render
 
 NAME = 'host'
@@ -16,6 +16,7 @@ def run(report, config):
         bench = failures.Bench(report, config, host, render.program(config))
         try:
             steady_state.run(bench)
+            sink.run(bench)
             endurance.run(bench)
             failures.run(bench)
         finally:
