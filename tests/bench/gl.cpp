@@ -26,7 +26,7 @@ void fail(const char *what)
    std::exit(1);
 }
 
-Context::Context()
+Context::Context(Profile profile)
 {
    display_ = eglGetPlatformDisplay(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, nullptr);
    if (display_ == EGL_NO_DISPLAY || !eglInitialize(display_, nullptr, nullptr))
@@ -37,10 +37,12 @@ Context::Context()
       EGL_CONTEXT_MAJOR_VERSION, 3, EGL_CONTEXT_MINOR_VERSION, 2, EGL_CONTEXT_OPENGL_PROFILE_MASK,
       EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT, EGL_NONE,
    };
-   context_ = eglCreateContext(display_, EGL_NO_CONFIG_KHR, EGL_NO_CONTEXT, attributes.data());
+   constexpr EGLint none = EGL_NONE; // and so the oldest kind of context, with all there ever was
+   context_ = eglCreateContext(display_, EGL_NO_CONFIG_KHR, EGL_NO_CONTEXT,
+                               profile == Profile::Core ? attributes.data() : &none);
    if (context_ == EGL_NO_CONTEXT ||
        !eglMakeCurrent(display_, EGL_NO_SURFACE, EGL_NO_SURFACE, context_))
-      fail("no OpenGL 3.2 core context");
+      fail("no OpenGL context of the kind that is needed");
 }
 
 Context::~Context()

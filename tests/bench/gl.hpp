@@ -19,10 +19,12 @@ using Clock = std::chrono::steady_clock;
 
 [[noreturn]] void fail(const char *what);
 
-// A core context of 3.2, surfaceless; current as long as it lives.
+enum class Profile { Core, Compatibility };
+
+// A context without a surface, current as long as it lives; a core one has 3.2.
 class Context {
 public:
-   Context();
+   explicit Context(Profile profile = Profile::Core);
    ~Context();
    Context(const Context &) = delete;
    Context &operator=(const Context &) = delete;
