@@ -3,6 +3,7 @@
 """The work of bin/bench: Verglas and stock virgl in turn, on the same server and display."""
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -12,6 +13,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import bars
 import catalogue
+import chart
+import report
 import results
 import verglas_host
 from cases import CaseFailed
@@ -24,10 +27,11 @@ BASE = 'stock'
 def parse_arguments():
     parser = argparse.ArgumentParser(
         prog='bin/bench', description='Measure Verglas against stock virgl, in turn, on the same '
-        'server. Prints medians, half the range, and ratios; writes raw samples and a plot.',
+        'server. Prints medians, half the range, ratios, and the bars that they are held against; '
+        'writes raw samples and a chart.',
         epilog='Exit status: 0, or 1 when a case failed on a driver (or is below --fail-below).')
     parser.add_argument('--quick', action='store_true',
-                        help='11 cases and 3 rounds, in less than 3 minutes')
+                        help='some twenty figures in 3 rounds, in less than 3 minutes')
     parser.add_argument('--rounds', type=int, metavar='N', help='rounds (3 with --quick, else 5)')
     parser.add_argument('--only', metavar='REGEX', help='only figures whose name matches')
     parser.add_argument('--group', action='append', choices=list(catalogue.GROUPS),
@@ -35,7 +39,13 @@ def parse_arguments():
     parser.add_argument('--native', action='store_true',
                         help='native llvmpipe as well: the horizon (always without --quick)')
     parser.add_argument('--json', metavar='FILE', help='raw samples (default: build/bench.json)')
-    parser.add_argument('--plot', metavar='FILE', help='the plot (default: beside the JSON, .svg)')
+    parser.add_argument('--plot', metavar='FILE',
+                        help='the chart (default: beside the JSON, .svg, and .png with rsvg-convert)')
+    parser.add_argument('--from', dest='sources', metavar='FILE', action='append', default=[],
+                        help='measure nothing: take the samples of an earlier run; of several, '
+                        'the last that has a figure')
+    parser.add_argument('--report', metavar='FILE.md',
+                        help='put bars, means and the chart into this page, between its marks')
     parser.add_argument('--fail-below', type=float, metavar='R',
                         help='exit with 1 when a case is below R times stock')
     parser.add_argument('--list', action='store_true', help='list the cases and stop')
@@ -131,6 +141,81 @@ def progress(text):
         print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
 
 
+def run_all(options, chosen):
+    """Measure; the document of it."""
+    drivers = ['verglas', BASE] + (['native'] if options.native or not options.quick else [])
+    if not os.path.exists(os.path.join(verglas_host.driver_folder(), 'swrast_dri.so')):
+        raise HostError(f'there is no driver in {verglas_host.driver_folder()}: run bin/setup')
+    busy = processor_use()
+    if busy > 0.15:
+        warn(f'the machine is busy ({busy:.0%} of its cores): do not trust these numbers')
+    started = time.monotonic()
+    with Bed() as bed:
+        strings = {driver: driver_strings(bed.host, driver) for driver in drivers}
+        found = measure(bed, chosen, drivers, options.rounds)
+    seconds = time.monotonic() - started
+    about = {'mode': 'quick' if options.quick else 'full', 'rounds': options.rounds,
+             'seconds': round(seconds, 1), 'busy_before': round(busy, 2), 'gl': strings}
+    document = results.as_json(found, drivers, BASE, about)
+    results.write_json(options.json, document)  # whatever comes of the rest
+    return document
+
+
+def earlier(paths):
+    """The document of earlier runs: of a figure that several have, the last one's samples."""
+    merged = None
+    for path in paths:
+        try:
+            with open(path, encoding='utf-8') as f:
+                document = json.load(f)
+        except (OSError, ValueError) as error:
+            raise HostError(f'cannot read {path}: {error}') from None
+        if document.get('format') != results.FORMAT:
+            raise HostError(f'{path} is of another version of bin/bench')
+        cases = {case['name']: case for case in merged['cases']} if merged else {}
+        cases.update({case['name']: case for case in document['cases']})
+        merged = {**document, 'cases': list(cases.values())}
+    return merged
+
+
+def show(options, document):
+    """Print and write what a document says; the results that failed, and those that are slow."""
+    drivers = list(document['gl'])
+    found = results.from_json(document, drivers)
+    order = list(catalogue.FIGURES)
+    found.sort(key=lambda r: order.index(r.case.group) if r.case.group in order else len(order))
+    for line in results.table(found, drivers, BASE, catalogue.FIGURES):
+        print(line)
+    judged = bars.judge(found, 'verglas', BASE)
+    print(*bars.lines(judged, 'verglas', BASE), sep='\n')
+    document['bars'] = judged
+    results.write_json(options.json, document)
+    subtitle = (f'{document["versions"]["verglas"]}, {document["machine"]["cores"]} cores, '
+                f'median of up to {document["rounds"]}, {document["date"]}')
+    picture = chart.svg(found, 'verglas', BASE, catalogue.FIGURES, subtitle)
+    png = chart.write(options.plot, picture)
+    print(f'{document["rounds"]} rounds in {document["seconds"]:.0f} s; raw samples: '
+          f'{options.json}; chart: {options.plot}' + (f', {png}' if png else ''))
+    if options.report:
+        report.write(options.report, found, judged, document, drivers, BASE, picture)
+        print(f'report: {options.report}')
+
+    for result in found:
+        for driver in drivers:
+            for reason in result.failures[driver]:
+                print(f'FAILED {result.case.name} on {driver}: {reason}')
+    skipped = sorted({(driver, reason) for r in found for driver, reason in r.skips.items()})
+    for driver, reason in skipped:
+        count = sum(r.skips.get(driver) == reason for r in found)
+        print(f'skipped on {driver}: {count} figures: {reason}')
+    failed = [r for r in found if any(r.failed(driver) for driver in drivers)]
+    slow = [r.case.name for r in found
+            if options.fail_below and (r.ratio('verglas', BASE) or 0) < options.fail_below]
+    if slow:
+        print(f'below {options.fail_below}x stock: {", ".join(slow)}')
+    return failed, slow
+
+
 def main():
     options, parser = parse_arguments()
     chosen = choose(options, parser)
@@ -138,43 +223,8 @@ def main():
         for _, wanted in chosen:
             print(*wanted, sep='\n')
         return 0
-    drivers = ['verglas', BASE] + (['native'] if options.native or not options.quick else [])
-    if not os.path.exists(os.path.join(verglas_host.driver_folder(), 'swrast_dri.so')):
-        raise HostError(f'there is no driver in {verglas_host.driver_folder()}: run bin/setup')
-    busy = processor_use()
-    if busy > 0.15:
-        warn(f'the machine is busy ({busy:.0%} of its cores): do not trust these numbers')
-
-    started = time.monotonic()
-    with Bed() as bed:
-        strings = {driver: driver_strings(bed.host, driver) for driver in drivers}
-        found = measure(bed, chosen, drivers, options.rounds)
-    seconds = time.monotonic() - started
-
-    for line in results.table(found, drivers, BASE):
-        print(line)
-    judged = bars.judge(found, 'verglas', BASE)
-    print('', *bars.lines(judged, 'verglas', BASE), sep='\n')
-    about = {'mode': 'quick' if options.quick else 'full', 'rounds': options.rounds,
-             'seconds': round(seconds, 1), 'busy_before': round(busy, 2), 'gl': strings,
-             'bars': judged}
-    document = results.as_json(found, drivers, BASE, about)
-    results.write_json(options.json, document)
-    subtitle = (f'{document["versions"]["verglas"]}, {document["machine"]["cores"]} cores, '
-                f'median of {options.rounds}, {document["date"]}')
-    results.write(options.plot, results.svg(found, 'verglas', BASE, subtitle))
-    print(f'{options.rounds} rounds in {seconds:.0f} s; raw samples: {options.json}; '
-          f'plot: {options.plot}')
-
-    failed = [r for r in found if any(r.failed(driver) for driver in drivers)]
-    for result in failed:
-        for driver in drivers:
-            for reason in result.failures[driver]:
-                print(f'FAILED {result.case.name} on {driver}: {reason}')
-    slow = [r.case.name for r in found
-            if options.fail_below and (r.ratio('verglas', BASE) or 0) < options.fail_below]
-    if slow:
-        print(f'below {options.fail_below}x stock: {", ".join(slow)}')
+    document = earlier(options.sources) if options.sources else run_all(options, chosen)
+    failed, slow = show(options, document)
     return 1 if failed or slow else 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What bin/bench measures. Every result is a rate: more is better."""
+"""Running programs that print a figure, and piglit's drawoverhead."""
 
 import os
 import pty
@@ -12,13 +12,10 @@ import verglas_host
 
 PIGLIT = '/usr/lib/x86_64-linux-gnu/piglit/bin'
 ESCAPES = re.compile(r'\x1b\[[0-9;]*m')
-# Names of the eight that --quick runs; the others are named by drawoverhead's own output.
-QUICK_DRAWOVERHEAD = (1, 2, 3, 4, 6, 9, 21, 24)
-QUICK_SINK = (1, 4, 9)
+# Those that --quick runs; the others are named by drawoverhead's own output.
+QUICK_DRAWOVERHEAD = (1, 4, 9, 21, 24)
+QUICK_SINK = (1, 9)
 DRAWOVERHEAD_CASES = 39
-GLMARK2_SCENES = ('build', 'texture', 'shading', 'bump', 'effect2d', 'pulsar', 'desktop', 'buffer',
-                  'ideas', 'jellyfish', 'terrain', 'shadow', 'refract', 'conditionals', 'function',
-                  'loop')
 
 
 class CaseFailed(Exception):
@@ -83,19 +80,6 @@ def run_for_match(command, env, pattern, limit, stop_early=False, meanwhile=None
     return match
 
 
-class Glxgears:
-    name = 'glxgears'
-    label = 'glxgears'
-    unit = 'frames/s'
-    quick = True
-
-    def run(self, env):
-        # It reports every 5 seconds; the first report holds its start, some 1 % of the time.
-        match = run_for_match(['glxgears'], env, re.compile(r'= ([0-9.]+) FPS'), 20,
-                              stop_early=True)
-        return float(match[1])
-
-
 def short_label(text):
     """"DrawElements (16 VBO| 8 UBO|  8 Tex) w/ x change" as "DrawElements 16/8/8 x"."""
     counts = re.search(r'\((.*?)\)', text)
@@ -120,18 +104,3 @@ class DrawOverhead:
                               re.compile(rf'^\s*{self.number}, (.*?)\s*,\s*([0-9.]+),', re.M), 60)
         self.label = f'{self.number} ' + short_label(match[1])
         return float(match[2])
-
-
-class Glmark2:
-    unit = 'frames/s'
-    quick = False
-
-    def __init__(self, scene):
-        self.scene = scene
-        self.name = 'glmark2-' + scene
-        self.label = 'glmark2 ' + scene
-
-    def run(self, env):
-        match = run_for_match(['glmark2', '-b', f'{self.scene}:duration=2'], env,
-                              re.compile(r'FPS:\s*([0-9.]+)'), 60)
-        return float(match[1])

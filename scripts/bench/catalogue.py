@@ -2,7 +2,11 @@
 """All jobs of bin/bench, by group and in the order in which they run and are shown."""
 
 import cases
+import in_guest
+import programs
+import shaders
 import sink
+import traces
 import transfers
 from jobs import OfCase
 
@@ -16,13 +20,25 @@ def sinks():
     return [sink.DrawOverhead(number) for number in range(1, cases.DRAWOVERHEAD_CASES + 1)]
 
 
+# A group's jobs, and what it is. A job's figures may belong to groups of their own (FIGURES).
 GROUPS = {
-    'gears': (lambda: [OfCase(cases.Glxgears(), 'gears')], 'glxgears'),
+    'gears': (programs.gears, 'gears and texture streaming'),
     'draw': (draws, 'drawoverhead, end to end'),
-    'sink': (sinks, 'drawoverhead, the guest alone: rate, stream, CPU time'),
+    'sink': (sinks, 'drawoverhead, the guest alone: rate'),
     'transfer': (transfers.jobs, 'uploads and read-backs'),
-    'glmark2': (lambda: [OfCase(cases.Glmark2(scene), 'glmark2', rounds=3)
-                         for scene in cases.GLMARK2_SCENES], 'glmark2'),
+    'resources': (programs.resources, 'many resources'),
+    'memory': (programs.memory, 'resident memory'),
+    'shaders': (shaders.jobs, 'shaders'),
+    'glmark2': (lambda: programs.glmark2('glmark2', 'glmark2'), 'glmark2, OpenGL'),
+    'glmark2-es2': (lambda: programs.glmark2('glmark2-es2', 'glmark2-es2'), 'glmark2, OpenGL ES'),
+    'traces': (traces.jobs, 'replayed traces'),
+    'guest': (in_guest.jobs, 'in the guest'),
+}
+FIGURES = {name: text for name, (_, text) in GROUPS.items()} | {
+    'sink-dwords': 'the same: dwords per draw',
+    'sink-payload': 'the same: dwords per draw with the payload of transfers',
+    'sink-app': "the same: CPU of the application's thread",
+    'sink-client': 'the same: CPU of the whole client',
 }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What bin/bench found: medians and ratios, and their table, JSON and plot."""
+"""What bin/bench found: medians and ratios, their table, and their JSON."""
 
 import json
 import math
@@ -8,13 +8,14 @@ import platform
 import statistics
 import subprocess
 import time
-from xml.sax.saxutils import escape
 
 import verglas_host
+from jobs import Figure
 
+FORMAT = 2  # of the JSON
 SLOW = 0.9  # of stock: below this a case is marked
 PACKAGES = ('libgl1-mesa-dri', 'virgl-server', 'libvirglrenderer1', 'piglit', 'mesa-utils-bin',
-            'glmark2-x11', 'xvfb')
+            'glmark2-x11', 'glmark2-es2-x11', 'apitrace', 'neverball', 'qemu-system-x86', 'xvfb')
 
 
 class Result:
@@ -28,13 +29,13 @@ class Result:
 
     def over(self, driver):
         """Whether more rounds would bring nothing."""
-        return bool(self.failures[driver]) or driver in self.skips
+        return self.failed(driver) or driver in self.skips
 
     def failed(self, driver):
-        return bool(self.failures[driver])
+        return bool(self.failures.get(driver))
 
     def missing(self, driver):
-        return self.over(driver) or not self.samples[driver]
+        return self.over(driver) or not self.samples.get(driver)
 
     def median(self, driver):
         return None if self.missing(driver) else statistics.median(self.samples[driver])
@@ -47,7 +48,7 @@ class Result:
 
     def ratio(self, driver, base):
         """How many times better than BASE, whichever way is better."""
-        mine, its = self.median(driver), self.median(base) if base in self.samples else None
+        mine, its = self.median(driver), self.median(base)
         if driver == base or not mine or not its:
             return None
         return its / mine if self.case.less else mine / its
@@ -113,27 +114,37 @@ def percent(value):
     return '     ' if value is None else f'±{value * 50:3.0f}%'
 
 
-def table(results, drivers, base):
+def by_group(results):
+    """Group to its results, in the order of the groups."""
+    groups = {}
+    for result in results:
+        groups.setdefault(result.case.group, []).append(result)
+    return groups
+
+
+def table(results, drivers, base, titles):
     """Lines for the terminal: a median and half the range per driver, ratios to BASE."""
-    width = max([len(result.case.label) for result in results] + [4])
+    width = max([len(result.case.label) for result in results] + [28])
     others = [driver for driver in drivers if driver != base]
-    head = f'{"case":{width}} {"unit":8}'
+    head = f'{"case":{width}} {"unit":11}'
     head += ''.join(f' {driver:>14}' for driver in drivers)
     head += ''.join(f' {driver + "/" + base:>14}' for driver in others)
-    lines = [head, '-' * len(head)]
-    for result in results:
-        line = f'{result.case.label:{width}} {result.case.unit:8}'
-        for driver in drivers:
-            line += f' {result_text(result, driver)} {percent(result.spread(driver))}'
-        for driver in others:
-            ratio = result.ratio(driver, base)
-            line += '              -' if ratio is None else f' {ratio:13.2f}x'
-        slow = [driver for driver in others if (result.ratio(driver, base) or 1) < SLOW]
-        lines.append(line + (f'  < {SLOW}' if slow else ''))
-    means = ''.join(
-        '              -' if mean is None else f' {mean:13.2f}x' for mean in
-        (geometric_mean([r.ratio(driver, base) for r in results]) for driver in others))
-    lines.append(f'{"geometric mean":{width + 9 + 15 * len(drivers)}}{means}')
+    lines = [head]
+    for group, members in by_group(results).items():
+        lines += ['-' * len(head), titles.get(group, group)]
+        for result in members:
+            line = f'{result.case.label:{width}} {result.case.unit:11}'
+            for driver in drivers:
+                line += f' {result_text(result, driver)} {percent(result.spread(driver))}'
+            for driver in others:
+                ratio = result.ratio(driver, base)
+                line += '              -' if ratio is None else f' {ratio:13.2f}x'
+            slow = (result.ratio(others[0], base) or 1) < SLOW
+            lines.append(line + (f'  < {SLOW}' if slow else ''))
+        means = [geometric_mean([r.ratio(driver, base) for r in members]) for driver in others]
+        if len(members) > 1 and any(means):
+            lines.append(f'{"geometric mean":{width + 12 + 15 * len(drivers)}}' + ''.join(
+                '              -' if mean is None else f' {mean:13.2f}x' for mean in means))
     return lines
 
 
@@ -149,56 +160,23 @@ def as_json(results, drivers, base, about):
             'ratio': {d: result.ratio(d, base) for d in drivers if d != base},
         })
     mean = {d: geometric_mean([r.ratio(d, base) for r in results]) for d in drivers if d != base}
-    return {'format': 1, 'date': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), **about,
+    return {'format': FORMAT, 'date': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), **about,
             'base': base, 'machine': machine(), 'versions': versions(),
             'geometric_mean': mean, 'cases': cases}
 
 
-def svg(results, driver, base, subtitle):
-    """A bar per case on a logarithmic scale: DRIVER's rate as a multiple of BASE's."""
-    left, right, top, row = 330, 90, 64, 22
-    span = 560
-    ranges = [result.ratio_range(driver, base) for result in results]
-    known = [value for pair in ranges if pair for value in pair if value > 0]
-    low = min([0.5] + known)
-    high = max([2.0] + known)
-    low, high = 2 ** math.floor(math.log2(low)), 2 ** math.ceil(math.log2(high))
-
-    def x(ratio):
-        return left + span * math.log(ratio / low) / math.log(high / low)
-
-    height = top + row * len(results) + 40
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + span + right}" '
-           f'height="{height}" font-family="sans-serif" font-size="12">',
-           '<rect width="100%" height="100%" fill="#ffffff"/>',
-           f'<text x="16" y="24" font-size="16">{escape(driver)} against {escape(base)}: '
-           'rate as a multiple (more is better)</text>',
-           f'<text x="16" y="44" fill="#666666">{escape(subtitle)}</text>']
-    bottom = top + row * len(results)
-    tick = low
-    while tick <= high:
-        out.append(f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{top}" y2="{bottom}" '
-                   f'stroke="{"#444444" if tick == 1 else "#dddddd"}"/>'
-                   f'<text x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}×</text>')
-        tick *= 2
-    for i, (result, extent) in enumerate(zip(results, ranges)):
-        y = top + row * i
-        out.append(f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">'
-                   f'{escape(result.case.label)}</text>')
-        ratio = result.ratio(driver, base)
-        if ratio is None:
-            out.append(f'<text x="{x(1) + 6:.1f}" y="{y + 15}" fill="#b00020">failed</text>')
-            continue
-        colour = '#b00020' if ratio < SLOW else '#2a6f97' if ratio >= 1 else '#8a8a8a'
-        start, stop = sorted((x(1), x(ratio)))
-        out.append(f'<rect x="{start:.1f}" y="{y + 4}" width="{max(stop - start, 1):.1f}" '
-                   f'height="{row - 8}" fill="{colour}"/>')
-        if extent and extent[0] > 0:
-            out.append(f'<line x1="{x(extent[0]):.1f}" x2="{x(extent[1]):.1f}" y1="{y + row / 2}" '
-                       f'y2="{y + row / 2}" stroke="#111111"/>')
-        out.append(f'<text x="{left + span + 12}" y="{y + 15}">{ratio:.2f}×</text>')
-    out.append('</svg>')
-    return '\n'.join(out) + '\n'
+def from_json(document, drivers):
+    """The results of a document that as_json has made."""
+    results = []
+    for case in document['cases']:
+        result = Result(Figure(case['name'], case['group'], case['unit'], case['label'],
+                               less=case['less_is_better']), drivers)
+        for driver in drivers:
+            result.samples[driver] = case['samples'].get(driver, [])
+            result.failures[driver] = case['failures'].get(driver, [])
+        result.skips = case['skips']
+        results.append(result)
+    return results
 
 
 def write(path, text):

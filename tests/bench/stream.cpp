@@ -24,9 +24,9 @@ using namespace bench;
 
 constexpr int side = 256;
 
-class Screen {
+class Player {
 public:
-   Screen()
+   Player()
    {
       if (!display_)
          fail("stream: there is no display");
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
    else if (argc != 1)
       fail("usage: stream [--seconds S]");
 
-   Screen screen;
+   Player player;
    GLuint texture = 0;
    glGenTextures(1, &texture);
    glBindTexture(GL_TEXTURE_2D, texture);
@@ -118,7 +118,7 @@ int main(int argc, char **argv)
             fail("stream: the picture is not what was sent");
          return 0;
       }
-      screen.swap();
+      player.swap();
       frames++;
       const double passed = std::chrono::duration<double>(now - report).count();
       if (passed >= 5.0) {
