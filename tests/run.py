@@ -4,8 +4,8 @@
 
 usage: tests/run.py [--build FOLDER] [--driver NAME] [--record-stock] [SUITE...]
 
-Suites: unit, protocol, render, host, pictures, piglit-smoke, piglit-tool, guest-tool, guest; all of
-them without a name.
+Suites: unit, protocol, render, host, pictures, piglit-smoke, piglit-tool, bench-tool, guest-tool,
+guest; all of them without a name.
 The last line is 'N passed, N failed, N skipped'. Long logs go to build/test-logs/.
 """
 
@@ -22,6 +22,7 @@ sys.path.append(os.path.join(SCRIPTS, 'bench'))
 
 import verglas_host  # noqa: E402
 from harness import gtest  # noqa: E402
+from bench_tool import suite as bench_tool  # noqa: E402
 from guest_checks import suite as guest  # noqa: E402
 from harness.report import Config, Report, ROOT  # noqa: E402
 from host import suite as host  # noqa: E402
@@ -39,6 +40,7 @@ SUITES = {
     'pictures': pictures.run,
     'piglit-smoke': piglit.run,
     'piglit-tool': piglit_tool.run,
+    'bench-tool': bench_tool.run,
     'guest-tool': guest_tool.run,
     'guest': guest.run,
 }

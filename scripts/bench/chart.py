@@ -115,7 +115,7 @@ def svg(found, driver, base, titles, subtitle):
             y = panel(out, 16 + i * (LABEL + SPAN + VALUE + GAP), y, scale, title, mean, members,
                       driver, base)
         lowest = max(lowest, y)
-    width = 16 + len(pages) * (LABEL + SPAN + VALUE + GAP)
+    width = max(16 + len(pages) * (LABEL + SPAN + VALUE + GAP), 700)  # the title needs so much
     return '\n'.join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{lowest + 8}" '
         f'viewBox="0 0 {width} {lowest + 8}" font-family="sans-serif" font-size="10.5">',

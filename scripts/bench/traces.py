@@ -21,7 +21,7 @@ RECIPES = {
     'es2gears': (['es2gears_x11'], 2, 'mesa-utils-bin', 'egl'),
     'desktop': (['glmark2', '-b', 'desktop:effect=shadow:windows=4:duration=2'], 15,
                 'glmark2-x11', 'gl'),
-    'buffer': (['glmark2', '-b', 'buffer:columns=200:update-method=map:duration=2'], 15,
+    'buffer': (['glmark2', '-b', 'buffer:columns=200:update-method=map:duration=1'], 15,
                'glmark2-x11', 'gl'),
     'ideas': (['glmark2', '-b', 'ideas:speed=1:duration=3'], 15, 'glmark2-x11', 'gl'),
     # Its title, which is a game that plays itself.
