@@ -22,6 +22,7 @@ from jobs import Bed, Skipped
 from verglas_host import HostError, note, warn
 
 BASE = 'stock'
+NATIVE_ROUNDS = 2  # of the horizon a rough idea is enough
 
 
 def parse_arguments():
@@ -86,7 +87,7 @@ def measure(bed, chosen, drivers, rounds):
         for driver in drivers if (turn + i) % 2 == 0 else drivers[::-1]:
             # What has failed already fails again; more rounds only take time.
             left = [name for name in wanted if not found[name].over(driver)]
-            if not left or (driver == 'native' and not job.native):
+            if not left or (driver == 'native' and (not job.native or turn >= NATIVE_ROUNDS)):
                 continue
             progress(f'[{done + 1}/{len(runs)}] {left[0]} on {driver}')
             try:
