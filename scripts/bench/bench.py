@@ -198,7 +198,8 @@ def show(options, document):
     print(f'{document["rounds"]} rounds in {document["seconds"]:.0f} s; raw samples: '
           f'{options.json}; chart: {options.plot}' + (f', {png}' if png else ''))
     if options.report:
-        report.write(options.report, found, judged, document, drivers, BASE, picture)
+        means = chart.summary(found, 'verglas', BASE, catalogue.FIGURES, subtitle)
+        report.write(options.report, found, judged, document, drivers, BASE, [means, picture])
         print(f'report: {options.report}')
 
     for result in found:

@@ -20,7 +20,7 @@ def sinks():
     return [sink.DrawOverhead(number) for number in range(1, cases.DRAWOVERHEAD_CASES + 1)]
 
 
-# A group's jobs, and what it is. A job's figures may belong to groups of their own (FIGURES).
+# A group's jobs, and what it is.
 GROUPS = {
     'gears': (programs.gears, 'gears and texture streaming'),
     'draw': (draws, 'drawoverhead, end to end'),
@@ -34,12 +34,15 @@ GROUPS = {
     'traces': (traces.jobs, 'replayed traces'),
     'guest': (in_guest.jobs, 'in the guest'),
 }
-FIGURES = {name: text for name, (_, text) in GROUPS.items()} | {
-    'sink-dwords': 'the same: dwords per draw',
-    'sink-payload': 'the same: dwords per draw with the payload of transfers',
-    'sink-app': "the same: CPU of the application's thread",
-    'sink-client': 'the same: CPU of the whole client',
-}
+# The same for groups of figures, in the order in which they are shown: one job's may be of several.
+FIGURES = {}
+for _name, (_, _text) in GROUPS.items():
+    FIGURES[_name] = _text
+    if _name == 'sink':
+        FIGURES['sink-dwords'] = 'drawoverhead, dwords per draw'
+        FIGURES['sink-payload'] = 'drawoverhead, dwords and payload per draw'
+        FIGURES['sink-app'] = "drawoverhead, CPU of the application's thread"
+        FIGURES['sink-client'] = 'drawoverhead, CPU of the whole client'
 
 
 def all_jobs(groups=None):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The chart of bin/bench: a bar per case, by group, on a logarithmic scale around 1."""
+"""The charts of bin/bench: a bar per case, by group, on a logarithmic scale around 1; and a
+bar per group."""
 
 import contextlib
 import math
@@ -25,7 +26,7 @@ def columns(groups):
     A list of columns, each a list of (title, mean of the whole group or None, results).
     """
     rows = sum(len(members) + 3 for _, _, members in groups)
-    count = 1 if rows <= 45 else 2 if rows <= 110 else 3 if rows <= 200 else 4
+    count = 1 if rows <= 45 else 2 if rows <= 110 else 3 if rows <= 200 else 4 if rows <= 330 else 5
     limit = math.ceil(rows / count) + 2
     made, left = [[]], limit
     for title, mean, members in groups:
@@ -116,13 +117,45 @@ def svg(found, driver, base, titles, subtitle):
                       driver, base)
         lowest = max(lowest, y)
     width = max(16 + len(pages) * (LABEL + SPAN + VALUE + GAP), 700)  # the title needs so much
+    return page_of(width, lowest + 8, driver, base, subtitle, out)
+
+
+def page_of(width, height, driver, base, subtitle, out):
     return '\n'.join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{lowest + 8}" '
-        f'viewBox="0 0 {width} {lowest + 8}" font-family="sans-serif" font-size="10.5">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="10.5">',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         f'<text x="16" y="24" font-size="16">{escape(driver.capitalize())} against '
         f'{escape(base)}: how many times better (right of the line it is ahead)</text>',
         f'<text x="16" y="42" fill="#666666">{escape(subtitle)}</text>', *out, '</svg>']) + '\n'
+
+
+def summary(found, driver, base, titles, subtitle):
+    """A bar per group, its geometric mean, with a dot for each case."""
+    left, span, row, value = 330, 520, 26, 60
+    groups = {name: ratios for name, members in results.by_group(found).items()
+              if (ratios := [x for r in members if (x := r.ratio(driver, base))])}
+    scale = Scale([x for ratios in groups.values() for x in ratios])
+    bottom = TOP + row * len(groups)
+
+    def at(ratio):
+        return left + scale.x(ratio) * span / SPAN
+    out = []
+    for tick in scale.ticks():
+        out.append(f'<line x1="{at(tick):.1f}" x2="{at(tick):.1f}" y1="{TOP}" y2="{bottom}" '
+                   f'stroke="{"#222222" if tick == 1 else "#e2e2e2"}"/><text x="{at(tick):.1f}" '
+                   f'y="{bottom + 14}" text-anchor="middle" fill="#666666">{tick:g}×</text>')
+    for i, (name, ratios) in enumerate(groups.items()):
+        y, mean = TOP + row * i, results.geometric_mean(ratios)
+        start, stop = sorted((at(1), at(mean)))
+        out.append(f'<text x="{left - 8}" y="{y + 17}" font-size="12" text-anchor="end">'
+                   f'{escape(titles.get(name, name))}</text>'
+                   f'<rect x="{start:.1f}" y="{y + 5}" width="{max(stop - start, 1):.1f}" '
+                   f'height="{row - 10}" fill="{colour(mean)}" fill-opacity="0.75"/>')
+        out += [f'<circle cx="{at(x):.1f}" cy="{y + row / 2}" r="2.2" fill="#111111" '
+                'fill-opacity="0.45"/>' for x in ratios]
+        out.append(f'<text x="{left + span + 8}" y="{y + 17}" font-size="12">{mean:.2f}×</text>')
+    return page_of(left + span + value, bottom + 26, driver, base, subtitle, out)
 
 
 def write(path, picture):

@@ -17,8 +17,8 @@ def row(*cells):
     return '| ' + ' | '.join(cells) + ' |'
 
 
-def lines(found, judged, document, drivers, base, picture):
-    """The part's lines; PICTURE is the chart's name, as the page calls it."""
+def lines(found, judged, document, drivers, base, pictures):
+    """The part's lines; PICTURES are the charts' names, of the groups and of all cases."""
     machine, versions = document['machine'], document['versions']
     whole = document['mode'] == 'full'
     out = [f'Verglas {versions["verglas"]} on {document["date"][:10]}: {machine["cores"]} cores of '
@@ -28,7 +28,9 @@ def lines(found, judged, document, drivers, base, picture):
     if document['busy_before'] > 0.15:
         out += [f'The machine was busy ({document["busy_before"]:.0%} of its cores) before the run: '
                 'take these figures as a hint.', '']
-    out += [f'![{len(found)} figures as multiples of stock]({picture})', '',
+    out += [f'![Means of groups as multiples of stock, and their cases as dots]({pictures[0]})', '',
+            f'A bar is a group\'s geometric mean, a dot one of its cases; [all {len(found)} figures '
+            f'as bars]({pictures[1]}).', '',
             row('figure', 'bar', 'measured', 'reached'), row(*['---'] * 4)]
     out += [row(j['bar'], j['wanted'] or '–', j['measured'], SHOWN[j['reached']]) for j in judged]
     others = [driver for driver in drivers if driver != base]
@@ -47,8 +49,8 @@ def lines(found, judged, document, drivers, base, picture):
     return out
 
 
-def write(path, found, judged, document, drivers, base, picture):
-    """Put the part into the page at PATH, and the chart beside it."""
+def write(path, found, judged, document, drivers, base, charts):
+    """Put the part into the page at PATH, and the charts beside it."""
     try:
         with open(path, encoding='utf-8') as f:
             text = f.read()
@@ -58,7 +60,10 @@ def write(path, found, judged, document, drivers, base, picture):
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise HostError(f'{path} has no lines "{BEGIN}" and "{END}"')
-    plot = os.path.splitext(path)[0] + '.svg'
-    chart.write(plot, picture)
-    part = '\n'.join(lines(found, judged, document, drivers, base, os.path.basename(plot)))
+    stem = os.path.splitext(path)[0]
+    pictures = [stem + '.svg', stem + '-cases.svg']
+    chart.write(pictures[0], charts[0])
+    results.write(pictures[1], charts[1])  # as PNG it would be large
+    part = '\n'.join(lines(found, judged, document, drivers, base,
+                           [os.path.basename(name) for name in pictures]))
     results.write(path, f'{head}{BEGIN}\n\n{part}\n\n{END}{tail}')

@@ -288,7 +288,10 @@ class Showing(unittest.TestCase):
         self.assertNotIn('old', text)
         self.assertEqual(text.count('2.00× of 39'), 1)
         self.assertIn('](page.svg)', text)
-        self.assertTrue(os.path.exists(self.path('page.svg')))
+        with open(self.path('page.svg'), encoding='utf-8') as f:
+            self.assertIn('2.00×', f.read())
+        with open(self.path('page-cases.svg'), encoding='utf-8') as f:
+            self.assertEqual(f.read().count('drawoverhead '), 39)
 
     def test_columns(self):
         groups = [('a', 1.0, list(range(100))), ('b', None, list(range(40)))]
