@@ -40,6 +40,7 @@ for _name, (_, _text) in GROUPS.items():
     FIGURES[_name] = _text
     if _name == 'sink':
         FIGURES['sink-dwords'] = 'drawoverhead, dwords per draw'
+        FIGURES['sink-commands'] = 'drawoverhead, commands per draw'
         FIGURES['sink-payload'] = 'drawoverhead, dwords and payload per draw'
         FIGURES['sink-app'] = "drawoverhead, CPU of the application's thread"
         FIGURES['sink-client'] = 'drawoverhead, CPU of the whole client'

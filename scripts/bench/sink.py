@@ -256,6 +256,7 @@ class DrawOverhead(Job):
     KINDS = {
         '': ('kdraws_per_s_sampled', 'kdraws/s', False),
         '-dwords': ('dwords_per_draw', 'dw/draw', True),
+        '-commands': ('commands_per_draw', 'commands', True),
         '-payload': ('dwords_and_payload_per_draw', 'dw/draw', True),
         '-app': ('app_us_per_draw', 'us/draw', True),
         '-client': ('client_us_per_draw', 'us/draw', True),
