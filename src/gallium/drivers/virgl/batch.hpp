@@ -39,6 +39,11 @@ public:
    // Dwords recorded; and back to an earlier count, to write the last command anew.
    uint32_t position() const { return uint32_t(cursor_ - begin_); }
    void rewind(uint32_t position) { cursor_ = begin_ + position; }
+   // Writes a command of the same size in place of the one there.
+   template <class Packet> void rewrite(uint32_t position, const Packet &packet)
+   {
+      packet.write(begin_ + position);
+   }
    // Counts the submissions, failed ones too: a position means something only within one.
    uint32_t generation() const { return generation_; }
 

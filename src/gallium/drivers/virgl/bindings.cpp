@@ -126,7 +126,7 @@ void set_constants(Context &ctx, StageState &s, bool take_ownership, const pipe_
    s.constants = nullptr;
    if (buffer) {
       Storage &storage = *Resource::from(buffer)->storage;
-      if (storage.cpu)
+      if (storage.is_constants())
          s.constants = storage.cpu.get() + cb->buffer_offset;
    } else if (cb && cb->user_buffer) {
       const auto *data = static_cast<const std::byte *>(cb->user_buffer);
@@ -143,7 +143,7 @@ void set_constant_buffer(pipe_context *pipe, enum pipe_shader_type stage, uint i
    const bool has_buffer = cb && cb->buffer;
 
    // Anything but a buffer that the host holds can only be slot 0's constants.
-   const bool inlined = index == 0 && (!has_buffer || Resource::from(cb->buffer)->storage->cpu);
+   const bool inlined = index == 0 && (!has_buffer || Resource::from(cb->buffer)->storage->is_constants());
    if (inlined) {
       set_constants(ctx, s, take_ownership, cb);
       ctx.set_dirty(stage, StageDirty::constants);

@@ -272,9 +272,15 @@ void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned d
    packet.dst_x = x;
    packet.dst_y = y;
    packet.dst_z = z;
-   packet.src_resource = use_resource(ctx, src);
    packet.src_level = src_level;
    packet.src_box = host_box(*box);
+   if (src.is_buffer()) {
+      const BufferPlace place = place_buffer(ctx, src, 0);
+      packet.src_resource = place.resource;
+      packet.src_box.x += int32_t(place.offset);
+   } else {
+      packet.src_resource = use_resource(ctx, src);
+   }
    if (src.is_buffer())
       note_read(ctx, src, box->x, box->width);
    if (dst.is_buffer()) {
@@ -285,6 +291,7 @@ void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned d
    }
    ctx.texture_units_disturbed = true;
    ctx.emit(packet);
+   ctx.send_settled();
 }
 
 void flush_resource(pipe_context *, pipe_resource *) {}

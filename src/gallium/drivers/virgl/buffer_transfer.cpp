@@ -126,7 +126,7 @@ void upload_storage(Context &ctx, const std::shared_ptr<Storage> &storage, uint3
                     uint32_t size, bool append_only)
 {
    Bo &bo = *storage->bo;
-   const std::byte *memory = bo.map();
+   const std::byte *memory = storage->memory();
    if (!memory || size == 0)
       return;
    wait_for_shaders(ctx, *storage);
@@ -142,6 +142,14 @@ void upload_storage(Context &ctx, const std::shared_ptr<Storage> &storage, uint3
    }
 }
 
+// A floating buffer that has settled keeps its memory, which the host does not know.
+void take_from_bo(Storage &storage, uint32_t offset, uint32_t size)
+{
+   const std::byte *memory = storage.floating.floats ? storage.bo->map() : nullptr;
+   if (memory)
+      std::memcpy(storage.cpu.get() + offset, memory + offset, size);
+}
+
 // After a read-back. Where another context has recorded commands that may write to the buffer, the next
 // read has to ask again.
 void mirror_is_whole(Storage &storage, bool whole)
@@ -154,6 +162,8 @@ void mirror_is_whole(Storage &storage, bool whole)
 // touch the batch: what is recorded there is then not waited for, as unsynchronised access means.
 bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, uint32_t size)
 {
+   if (storage.afloat())
+      return true; // what is to be written was not recorded yet
    Winsys &ws = *screen.ws;
    Bo &bo = *storage.bo;
    const bool whole = ctx && bo.size() <= whole_readback_bytes;
@@ -181,6 +191,7 @@ bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, 
          ctx->submit();
          if (!ws.wait_idle(bo, UINT64_MAX) || ws.lost())
             return false;
+         take_from_bo(storage, offset, size);
          mirror_is_whole(storage, whole);
          return true;
       }
@@ -189,6 +200,7 @@ bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, 
    if (!ws.transfer_from_host(bo, 0, {.x = offset, .width = size}, {.offset = offset}) ||
        !ws.wait_idle(bo, UINT64_MAX))
       return false;
+   take_from_bo(storage, offset, size);
    mirror_is_whole(storage, whole);
    return true;
 }
@@ -269,8 +281,8 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
    std::byte *memory = storage.memory();
    const bool discards = usage & (PIPE_MAP_DISCARD_RANGE | PIPE_MAP_DISCARD_WHOLE_RESOURCE);
    const bool needs_contents = (usage & PIPE_MAP_READ) || !discards;
-   const bool persistent = memory && storage.bo && !storage.host_memory &&
-                           (usage & PIPE_MAP_PERSISTENT);
+   const bool persistent = (usage & PIPE_MAP_PERSISTENT) && memory && !storage.cpu &&
+                           !storage.host_memory;
    if (persistent && !storage.tracked()) {
       if (!begin_tracking(ctx, res, usage))
          return nullptr;
@@ -334,8 +346,13 @@ void written(Context &ctx, Transfer &transfer, uint32_t offset, uint32_t size)
    util_range *valid = transfer.base.valid_buffer_range;
    util_range_add(&res.base.b, valid ? valid : &res.base.valid_buffer_range, offset, offset + size);
    // What the CPU does to a tracked buffer is found when the buffer is used.
-   if (transfer.storage->cpu || transfer.storage->host_memory || transfer.storage->tracked())
+   if (transfer.storage->is_constants() || transfer.storage->host_memory ||
+       transfer.storage->tracked())
       return;
+   if (transfer.storage->afloat()) {
+      floating_written(ctx, *transfer.storage, size);
+      return;
+   }
    if (res.base.b.flags & resource_flag_stream)
       util_range_add(&res.base.b, &res.unsent, offset, offset + size);
    else
@@ -382,7 +399,9 @@ void buffer_subdata(pipe_context *pipe, pipe_resource *resource, unsigned usage,
    else
       mark_host_written(res, offset, size);
    util_range_add(resource, &res.base.valid_buffer_range, offset, offset + size);
-   if (!storage.bo)
+   if (storage.afloat())
+      floating_written(ctx, storage, size);
+   if (storage.afloat() || !storage.bo)
       return;
    wait_for_shaders(ctx, storage);
    upload_bytes(ctx, *storage.bo, offset, static_cast<const std::byte *>(data), size);
@@ -412,27 +431,28 @@ void replace_buffer_storage(pipe_context *pipe, pipe_resource *dst_res, pipe_res
    if (!(rebind_mask & ~outside_shaders))
       return;
    for (unsigned i = 0; i < num_stages; i++) {
+      const auto bound_as = [&](unsigned first_stage) { return rebind_mask >> (first_stage + i) & 1; };
       StageState &s = ctx.stages[i];
       uint32_t dirty = 0;
-      for (unsigned slot = 0; slot < s.ubos.size(); slot++) {
+      for (unsigned slot = 0; bound_as(TC_BINDING_UBO_VS) && slot < s.ubos.size(); slot++) {
          if (s.ubos[slot].buffer == dst_res) {
             s.ubos_changed |= 1u << slot;
             dirty |= uint32_t(StageDirty::uniform_buffers);
          }
       }
-      for (unsigned slot = 0; slot < s.buffers.size(); slot++) {
+      for (unsigned slot = 0; bound_as(TC_BINDING_SSBO_VS) && slot < s.buffers.size(); slot++) {
          if (s.buffers[slot].buffer == dst_res) {
             s.buffers_changed |= 1u << slot;
             dirty |= uint32_t(StageDirty::buffers);
          }
       }
-      for (unsigned slot = 0; slot < s.images.size(); slot++) {
+      for (unsigned slot = 0; bound_as(TC_BINDING_IMAGE_VS) && slot < s.images.size(); slot++) {
          if (s.images[slot].resource == dst_res) {
             s.images_changed |= 1u << slot;
             dirty |= uint32_t(StageDirty::images);
          }
       }
-      for (unsigned slot = 0; slot < s.num_views; slot++) {
+      for (unsigned slot = 0; bound_as(TC_BINDING_SAMPLERVIEW_VS) && slot < s.num_views; slot++) {
          if (s.views[slot] && s.views[slot]->texture == dst_res)
             dirty |= uint32_t(StageDirty::views);
       }
@@ -508,8 +528,31 @@ void delete_transfer(Transfer *transfer)
    delete transfer;
 }
 
+bool settle(Context &ctx, Resource &buffer)
+{
+   Screen &screen = ctx.screen;
+   Storage &storage = *buffer.storage;
+   std::lock_guard hold(screen.floating_lock);
+   if (!storage.afloat())
+      return true; // another context was faster
+   storage.bo = screen.ws->create_resource(describe_buffer(screen, buffer.pipe()));
+   if (!storage.bo)
+      return false;
+   upload_bytes(ctx, *storage.bo, 0, storage.cpu.get(), buffer.base.b.width0);
+   ctx.settled_unsent |= screen.contexts.load(std::memory_order_relaxed) > 1;
+   const Context *user = storage.floating.user.load(std::memory_order_acquire);
+   if (user == &ctx)
+      storage.floating.slab.reset();
+   storage.floating.settled.store(true, std::memory_order_release);
+   if (user)
+      screen.floating_epoch.fetch_add(1, std::memory_order_release);
+   return true;
+}
+
 proto::ResourceHandle use_buffer(Context &ctx, Resource &buffer)
 {
+   if (buffer.storage->afloat() && !settle(ctx, buffer)) [[unlikely]]
+      return proto::ResourceHandle::none;
    if (!buffer.storage->bo) [[unlikely]]
       return use_constants_as_buffer(ctx, buffer);
    if (buffer.unsent.start < buffer.unsent.end) [[unlikely]] {
@@ -547,7 +590,9 @@ void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resou
       std::memcpy(mirror + offset, data, size);
    else
       mark_host_written(dst, offset, size);
-   if (!to.bo)
+   if (to.afloat())
+      floating_written(ctx, to, size);
+   if (to.afloat() || !to.bo)
       return;
    wait_for_shaders(ctx, to);
    if (ctx.screen.copies_from_staging() && src.storage->bo)

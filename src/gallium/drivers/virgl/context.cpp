@@ -73,7 +73,11 @@ void Context::reference_bindings()
       if (!resource)
          return;
       Resource &res = *Resource::from(resource);
-      if (res.storage->bo)
+      const Storage &storage = *res.storage;
+      if (storage.afloat()) {
+         if (storage.floating.user.load(std::memory_order_relaxed) == this && storage.floating.slab)
+            batch.reference(*storage.floating.slab);
+      } else if (storage.bo)
          batch.reference(res.bo());
       else if (res.host_copy)
          batch.reference(*res.host_copy);

@@ -19,6 +19,7 @@
 
 #include "batch.hpp"
 #include "coherent.hpp"
+#include "floating.hpp"
 #include "protocol/packets.hpp"
 #include "resource.hpp"
 #include "screen.hpp"
@@ -258,6 +259,9 @@ struct Context {
    bool sub_ctx_made = false;
    Batch batch;
    StagingPool staging;
+   FloatingPool floating;
+   bool settled_unsent = false;
+   uint32_t floating_epoch = 0; // up to which bindings were looked at
    CoherentUses coherent;
    primconvert_context *primconvert = nullptr;
 
@@ -351,7 +355,11 @@ struct Context {
    std::vector<Retired> retired;
    std::atomic<bool> has_retired{false};
 
-   explicit Context(Screen &s) : base{}, screen(s), batch(*s.ws, s.observer.get()), staging(*s.ws, *this) {}
+   explicit Context(Screen &s) : base{}, screen(s), batch(*s.ws, s.observer.get()), staging(*s.ws, *this)
+   {
+      screen.contexts.fetch_add(1, std::memory_order_relaxed);
+   }
+   ~Context() { screen.contexts.fetch_sub(1, std::memory_order_relaxed); }
 
    static Context &from(pipe_context *c) { return *reinterpret_cast<Context *>(c); }
 
@@ -374,6 +382,15 @@ struct Context {
    {
       if (batch.empty() || !batch.has_room(dwords)) [[unlikely]]
          open_batch();
+   }
+   // After a command: what settle() uploaded must not wait for this context's next flush where there are
+   // others, to whom the program may have promised it long ago.
+   void send_settled()
+   {
+      if (settled_unsent) [[unlikely]] {
+         settled_unsent = false;
+         submit();
+      }
    }
    // Submits what is recorded. A fence to attach must have been attached before.
    void submit(int *out_fence_fd = nullptr);
@@ -433,6 +450,22 @@ proto::ObjectHandle use_streamout_target(Context &ctx, StreamoutTarget *target);
 
 // Names a buffer's host copy in the batch, after sending what an uploader still holds back.
 proto::ResourceHandle use_buffer(Context &ctx, Resource &buffer);
+// The same where the command takes an offset: for `bound_as` see floating.hpp, 0 where it binds nothing.
+inline BufferPlace place_buffer(Context &ctx, Resource &buffer, uint32_t bound_as)
+{
+   if (buffer.storage->afloat())
+      return place_buffer_slow(ctx, buffer, bound_as);
+   return {use_buffer(ctx, buffer), 0};
+}
+// Where a draw or a dispatch begins.
+inline void note_moved_buffers(Context &ctx)
+{
+   const uint32_t epoch = ctx.screen.floating_epoch.load(std::memory_order_acquire);
+   if (ctx.floating_epoch != epoch) [[unlikely]] {
+      ctx.floating_epoch = epoch;
+      mark_floating_bindings(ctx);
+   }
+}
 inline proto::ResourceHandle use_resource(Context &ctx, Resource &res)
 {
    if (res.is_buffer())

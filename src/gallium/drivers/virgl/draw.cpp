@@ -81,7 +81,8 @@ bool find_indices(Context &ctx, const pipe_draw_info &info, const pipe_draw_star
 
 void emit_index_buffer(Context &ctx, Resource &buffer, uint32_t index_size, uint32_t offset)
 {
-   const proto::ResourceHandle handle = use_buffer(ctx, buffer);
+   const auto [handle, first] = place_buffer(ctx, buffer, 0);
+   offset += first;
    if (handle == ctx.sent_index_buffer && ctx.sent_index_range.index_size == index_size &&
        ctx.sent_index_range.offset == offset)
       return;
@@ -243,6 +244,7 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
          draw_direct(ctx, *info, drawid, draws, num_draws);
       }
    }
+   ctx.send_settled();
 }
 
 void launch_grid(pipe_context *pipe, const pipe_grid_info *info)
@@ -267,6 +269,7 @@ void launch_grid(pipe_context *pipe, const pipe_grid_info *info)
       note_read(ctx, *Resource::from(info->indirect), info->indirect_offset, 3 * sizeof(uint32_t));
    }
    ctx.emit(packet);
+   ctx.send_settled();
 }
 
 void texture_barrier(pipe_context *pipe, unsigned flags)

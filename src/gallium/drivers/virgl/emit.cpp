@@ -47,8 +47,10 @@ void emit_vertex_buffers(Context &ctx)
       if (vb.is_user_buffer || !vb.buffer.resource)
          continue;
       now[i].stride = vb.stride;
-      now[i].offset = vb.buffer_offset;
-      now[i].resource = use_buffer(ctx, *Resource::from(vb.buffer.resource));
+      const BufferPlace place =
+         place_buffer(ctx, *Resource::from(vb.buffer.resource), placed_for_vertices);
+      now[i].offset = place.offset + vb.buffer_offset;
+      now[i].resource = place.resource;
    }
    if (count == ctx.sent_num_vertex_buffers &&
        std::memcmp(now.data(), ctx.sent_vertex_buffers.data(), count * sizeof(now[0])) == 0)
@@ -203,9 +205,10 @@ void emit_uniform_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
       UniformBinding now;
       if (cb.buffer) {
          Resource &res = *Resource::from(cb.buffer);
-         now.offset = cb.buffer_offset;
+         const BufferPlace place = place_buffer(ctx, res, placed_for_uniforms(&s - ctx.stages.data()));
+         now.offset = place.offset + cb.buffer_offset;
          now.length = cb.buffer_size;
-         now.resource = use_buffer(ctx, res);
+         now.resource = place.resource;
          note_read(ctx, res, cb.buffer_offset, cb.buffer_size);
       }
       if (now == s.sent_ubos[i])
@@ -602,6 +605,7 @@ void emit_framebuffer_state(Context &ctx)
 
 void emit_draw_state(Context &ctx)
 {
+   note_moved_buffers(ctx);
    emit_framebuffer_state(ctx);
    const uint32_t dirty = std::exchange(ctx.dirty, 0);
    const auto is = [dirty](Dirty d) { return (dirty & uint32_t(d)) != 0; };
@@ -689,6 +693,7 @@ void emit_draw_state(Context &ctx)
 
 void emit_compute_state(Context &ctx)
 {
+   note_moved_buffers(ctx);
    emit_render_condition(ctx);
    TakenSlots taken;
    emit_shader(ctx, PIPE_SHADER_COMPUTE, taken);

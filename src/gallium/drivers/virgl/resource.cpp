@@ -2,12 +2,14 @@
 #include "resource.hpp"
 
 #include <cstdint>
+#include <cstring>
 
 #include "frontend/sw_winsys.h"
 #include "util/format/u_format.h"
 #include "util/u_math.h"
 
 #include "context.hpp"
+#include "floating.hpp"
 #include "formats.hpp"
 #include "limits.hpp"
 #include "screen.hpp"
@@ -31,16 +33,6 @@ uint32_t buffer_size_class(uint32_t size)
    return size > UINT32_MAX - step ? size : (size + step - 1) / step * step;
 }
 
-ResourceDesc describe_buffer(const Screen &screen, const pipe_resource &t)
-{
-   ResourceDesc desc;
-   desc.target = PIPE_BUFFER;
-   desc.format = proto::Format::R8_UNORM;
-   desc.bind = host_bind(screen, t);
-   desc.width = desc.size = buffer_size_class(std::max(t.width0, 1u));
-   return desc;
-}
-
 // Where the guest can map the host's storage, a buffer that is going to stay mapped is such storage and
 // needs none of coherent.hpp. Not what lives shortly: blobs are made without a cache.
 BoRef create_mapped_buffer(const Screen &screen, const pipe_resource &t)
@@ -56,6 +48,15 @@ BoRef create_mapped_buffer(const Screen &screen, const pipe_resource &t)
    return blob && blob->map() ? std::move(blob) : BoRef{};
 }
 
+// Without a resource on the host, at least for now; see floating.hpp.
+bool may_float(const Screen &screen, const pipe_resource &t)
+{
+   constexpr unsigned bind = PIPE_BIND_VERTEX_BUFFER | PIPE_BIND_INDEX_BUFFER |
+                             PIPE_BIND_CONSTANT_BUFFER;
+   return t.width0 <= floating_bytes && t.flags == 0 && !(t.bind & ~bind) &&
+          screen.copies_from_staging();
+}
+
 pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const void *front)
 {
    Screen &screen = Screen::from(pscreen);
@@ -64,11 +65,19 @@ pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const vo
 
    if (res->is_buffer()) {
       if (t.flags & resource_flag_constants) {
-         res->storage->cpu.reset(new (std::nothrow) std::byte[t.width0]);
-         if (!res->storage->cpu) {
+         if (!res->storage->allocate_cpu(t.width0)) {
             resource_discard(res);
             return nullptr;
          }
+      } else if (may_float(screen, t)) {
+         // As large as what it is going to settle in, which may be read back whole.
+         const uint32_t size = buffer_size_class(std::max(t.width0, 1u));
+         if (!res->storage->allocate_cpu(size)) {
+            resource_discard(res);
+            return nullptr;
+         }
+         std::memset(res->storage->cpu.get(), 0, size);
+         res->storage->floating.floats = true;
       } else {
          res->storage->bo = create_mapped_buffer(screen, t);
          res->storage->host_memory = bool(res->storage->bo);
@@ -117,6 +126,16 @@ void resource_destroy(pipe_screen *pscreen, pipe_resource *resource)
 }
 
 } // namespace
+
+ResourceDesc describe_buffer(const Screen &screen, const pipe_resource &t)
+{
+   ResourceDesc desc;
+   desc.target = PIPE_BUFFER;
+   desc.format = proto::Format::R8_UNORM;
+   desc.bind = host_bind(screen, t);
+   desc.width = desc.size = buffer_size_class(std::max(t.width0, 1u));
+   return desc;
+}
 
 // A host refuses what is larger after the kernel has said yes; then the first command that names the
 // resource ends the context (virglrenderer, check_resource_valid).

@@ -93,6 +93,9 @@ struct Resource {
 // (virglrenderer, check_resource_valid).
 uint32_t host_bind(const Screen &screen, const pipe_resource &templ);
 
+// A buffer's description for the winsys.
+ResourceDesc describe_buffer(const Screen &screen, const pipe_resource &templ);
+
 // Byte offset of a texel block from the start of the guest memory.
 uint32_t texture_offset(const Resource &res, unsigned level, const pipe_box &box);
 

@@ -55,6 +55,11 @@ struct Screen {
    // two screens share what is one context to the host.
    static inline std::atomic<uint32_t> next_sub_ctx{1};
    std::atomic<uint32_t> next_object{1};
+   // Floating buffers: who settles one has the lock; the epoch grows when a place that another context
+   // may have bound is out of date.
+   std::mutex floating_lock;
+   std::atomic<uint32_t> floating_epoch{1};
+   std::atomic<uint32_t> contexts{0}; // alive
    std::atomic<bool> green_borders{false}; // there was a view of alpha_in_green()
    std::atomic<bool> atomics_bound{false}; // some context had a buffer of atomic counters
 

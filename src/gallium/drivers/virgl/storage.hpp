@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 
 #include "gallium/winsys/virgl/winsys.hpp"
@@ -14,12 +15,45 @@
 
 namespace virgl {
 
-// Thread-safe as far as its atomics go; `bo` and `cpu` never change after creation.
+struct Context;
+
+struct FreeMemory {
+   void operator()(std::byte *memory) const { std::free(memory); }
+};
+
+// Thread-safe as far as its atomics go; `bo` and `cpu` never change after creation, but for the `bo` of a
+// floating buffer, see there.
 struct Storage {
    BoRef bo;
    // Instead of a Bo: memory that only the guest reads (the constant uploader's buffers, whose
-   // contents travel inside SET_CONSTANT_BUFFER).
-   std::unique_ptr<std::byte[]> cpu;
+   // contents travel inside SET_CONSTANT_BUFFER; what floats).
+   std::unique_ptr<std::byte[], FreeMemory> cpu;
+   static constexpr size_t cpu_alignment = 64; // PIPE_CAP_MIN_MAP_BUFFER_ALIGNMENT
+   bool allocate_cpu(size_t size)
+   {
+      size = (size + cpu_alignment - 1) & ~(cpu_alignment - 1);
+      cpu.reset(static_cast<std::byte *>(std::aligned_alloc(cpu_alignment, size)));
+      return cpu != nullptr;
+   }
+
+   // See floating.hpp. `cpu` is the guest memory, also when the buffer has settled.
+   struct {
+      bool floats = false;              // made so
+      std::atomic<bool> settled{false}; // `bo` is there, and stays
+      std::atomic<bool> changed{true};  // the slab has not what memory has
+      // Whose place in a slab it is; its driver's thread alone touches what follows.
+      std::atomic<const Context *> user{nullptr};
+      BoRef slab;
+      uint32_t offset = 0;
+      uint32_t written = 0;  // bytes, since it was put there
+      uint32_t bound_as = 0; // placed_for_*
+   } floating;
+   bool afloat() const
+   {
+      return floating.floats && !floating.settled.load(std::memory_order_acquire);
+   }
+   // Of the constant uploader's.
+   bool is_constants() const { return cpu && !floating.floats; }
 
    // `bo` is a blob: its memory is the host's own copy. No transfers then, but the GPU has to be waited for.
    bool host_memory = false;
