@@ -145,8 +145,12 @@ void draw_indirect(Context &ctx, const pipe_draw_info &info, unsigned drawid,
       note_read(ctx, *Resource::from(indirect.indirect_draw_count), args.draw_count_offset, 4);
    note_draw(ctx, info, 0, 0, 0, info.index_size ? Resource::from(info.index.resource) : nullptr, 0,
              true);
-   if (info.index_size)
+   if (info.index_size) {
+      // Of what is drawn by arguments in a buffer the host takes no offset of the index buffer
+      // (virglrenderer, vrend_draw_vbo): it has to begin there.
+      use_buffer(ctx, *Resource::from(info.index.resource));
       emit_index_buffer(ctx, *Resource::from(info.index.resource), info.index_size, 0);
+   }
    ctx.emit(draw);
 }
 
