@@ -182,12 +182,117 @@ void client_arrays(Test &t)
    glDisableClientState(GL_COLOR_ARRAY);
 }
 
+// In fixed point, which hosts do not fetch: alone, beside other formats, by every kind of draw, and in
+// primitives hosts lack. In between come draws with floats, which must find their state as it was.
+void fixed_point(Test &t)
+{
+   t.clear({0.1f, 0.1f, 0.1f});
+   t.program(tint4_vs, tint4_fs);
+   t.vertex_array();
+   constexpr int32_t one = 1 << 16;
+   const std::vector<int32_t> corners{-one, -one, one, -one, one, one, -one, one,
+                                      -one / 2, -one, one / 2, -one, one, one / 4, 0, one};
+   const std::vector<int32_t> tints{one, 0, 0, one, 0, one, 0, one / 2, one / 3, 0, one, one,
+                                    one, one, 0, one * 3 / 4, 0, one, one, one, one, 0, one, one / 2,
+                                    one / 2, one / 2, one, one, one, one / 5, one / 7, one};
+   const GLuint fixed_corners = t.buffer(GL_ARRAY_BUFFER, corners);
+   const GLuint fixed_tints = t.buffer(GL_ARRAY_BUFFER, tints);
+   std::vector<float> numbers;
+   for (int32_t n : corners)
+      numbers.push_back(float(n) / float(2 * one));
+   const GLuint floats = t.buffer(GL_ARRAY_BUFFER, numbers);
+   t.buffer(GL_ELEMENT_ARRAY_BUFFER, std::vector<uint16_t>{0, 1, 2, 0, 2, 3, 1, 2, 3});
+   t.buffer(GL_DRAW_INDIRECT_BUFFER, std::vector<uint32_t>{4, 1, 4, 0, /**/ 6, 1, 0, 4, 0});
+   glEnableVertexAttribArray(0);
+   glEnableVertexAttribArray(2);
+   const auto positions = [&](bool fixed) {
+      glBindBuffer(GL_ARRAY_BUFFER, fixed ? fixed_corners : floats);
+      glVertexAttribPointer(0, 2, fixed ? GL_FIXED : GL_FLOAT, GL_FALSE, 8, nullptr);
+   };
+   glBindBuffer(GL_ARRAY_BUFFER, fixed_tints);
+   glVertexAttribPointer(2, 4, GL_FIXED, GL_FALSE, 16, nullptr);
+
+   int i = 0;
+   for (bool fixed : {true, false}) {
+      positions(fixed);
+      t.tile(i++);
+      glDrawArrays(GL_TRIANGLE_FAN, 0, 4);
+      t.tile(i++);
+      glDrawElements(GL_TRIANGLES, 6, GL_UNSIGNED_SHORT, nullptr);
+      t.tile(i++);
+      glDrawElementsBaseVertex(GL_TRIANGLES, 3, GL_UNSIGNED_SHORT, reinterpret_cast<void *>(12), 4);
+      t.tile(i++);
+      glDrawArraysIndirect(GL_TRIANGLE_FAN, nullptr);
+      t.tile(i++);
+      glDrawElementsIndirect(GL_TRIANGLES, GL_UNSIGNED_SHORT, reinterpret_cast<void *>(16));
+      const GLint first[2] = {0, 4};
+      const GLsizei count[2] = {3, 4};
+      t.tile(i++);
+      glMultiDrawArrays(GL_TRIANGLE_FAN, first, count, 2);
+   }
+   positions(true);
+   glVertexAttribDivisor(2, 1);
+   t.tile(i++);
+   glDrawArraysInstancedBaseInstance(GL_TRIANGLES, 4, 3, 2, 1);
+   glVertexAttribDivisor(2, 0);
+
+   glDisableVertexAttribArray(2);
+   glVertexAttrib4f(2, 0.2f, 0.9f, 0.4f, 1.0f);
+   positions(false);
+   t.tile(i++);
+   glDrawArrays(GL_TRIANGLE_FAN, 0, 4);
+}
+
+// The same buffers set again and again, and changed in the one way that is not looked for.
+void same_buffers(Test &t)
+{
+   t.clear({0, 0, 0});
+   t.program(tint4_vs, tint4_fs);
+   const GLuint corners = t.buffer(GL_ARRAY_BUFFER, std::vector<float>{-1, -1, 1, -1, -1, 1, 1, 1,
+                                                                       0, -1, 1, 0, -1, 0, 0, 1});
+   const GLuint bytes = t.buffer(GL_ARRAY_BUFFER, Random(7).bytes(256));
+   const GLuint arrays[2] = {t.vertex_array(), t.vertex_array()};
+   int i = 0;
+   const auto draw = [&](GLuint array, size_t corner_offset, GLsizei stride, size_t tint_offset,
+                         GLint components) {
+      glBindVertexArray(array);
+      glBindBuffer(GL_ARRAY_BUFFER, corners);
+      glVertexAttribPointer(0, 2, GL_FLOAT, GL_FALSE, 8, reinterpret_cast<void *>(corner_offset));
+      glEnableVertexAttribArray(0);
+      glBindBuffer(GL_ARRAY_BUFFER, bytes);
+      glVertexAttribPointer(2, components, GL_UNSIGNED_BYTE, GL_TRUE, stride,
+                            reinterpret_cast<void *>(tint_offset));
+      glEnableVertexAttribArray(2);
+      t.tile(i++);
+      glDrawArrays(GL_TRIANGLE_STRIP, 0, 4);
+   };
+   for (int round = 0; round < 2; round++) {
+      draw(arrays[0], 0, 4, 0, 4);
+      draw(arrays[0], 0, 4, 0, 3);
+      draw(arrays[1], 0, 4, 0, 3);
+      draw(arrays[1], 0, 16, 0, 3);
+      draw(arrays[1], 0, 16, 4, 3);
+      draw(arrays[0], 32, 16, 4, 4);
+      // The same buffer with other memory behind it.
+      glBindBuffer(GL_ARRAY_BUFFER, bytes);
+      glBufferData(GL_ARRAY_BUFFER, 256, Random(uint32_t(8 + round)).bytes(256).data(),
+                   GL_STATIC_DRAW);
+      draw(arrays[0], 32, 16, 4, 4);
+      glDisableVertexAttribArray(2);
+      glVertexAttrib4f(2, 0.3f, 0.6f, 0.9f, 1.0f);
+      t.tile(i++);
+      glDrawArrays(GL_TRIANGLE_STRIP, 0, 4);
+   }
+}
+
 constexpr Scene table[] = {
    {"vertex-formats", Api::core, formats},
    {"vertex-integers", Api::core, integers},
    {"vertex-strides-offsets", Api::core, strides_offsets},
    {"vertex-many-attributes", Api::core, many_attributes},
    {"vertex-client-arrays", Api::compat, client_arrays},
+   {"vertex-fixed-point", Api::core, fixed_point},
+   {"vertex-same-buffers", Api::core, same_buffers},
 };
 
 } // namespace

@@ -168,6 +168,7 @@ void unbind_everything(Context &ctx)
 void destroy(pipe_context *pipe)
 {
    Context *ctx = &Context::from(pipe);
+   destroy_vertex_translator(*ctx);
    unbind_everything(*ctx);
    if (pipe->stream_uploader)
       u_upload_destroy(pipe->stream_uploader);
@@ -281,6 +282,38 @@ void set_hw_atomic_buffers_threaded(pipe_context *wrapped, unsigned start, unsig
    wrapped->callback(wrapped, bind_queued_atomics, queued.release(), false);
 }
 
+// Programs set the same buffers with each change of a format or of the array object. Dropping that here
+// keeps the queue short: what wakes the other thread up for the next part of it is dearer than a draw.
+void set_vertex_buffers_threaded(pipe_context *wrapped, unsigned start, unsigned count,
+                                 unsigned unbind, bool take_ownership,
+                                 const pipe_vertex_buffer *buffers)
+{
+   Context &ctx = Context::from(static_cast<pipe_context *>(wrapped->priv));
+   Context::AppVertexBuffers &last = ctx.app_vertex_buffers;
+   // Whoever is bound is alive, so that nothing else has its address.
+   bool same = buffers && last.known && start == 0 && count == last.count && unbind <= last.unbind;
+   for (unsigned i = 0; same && i < count; i++) {
+      same = buffers[i].buffer.resource == last.buffers[i].buffer.resource &&
+             buffers[i].buffer_offset == last.buffers[i].buffer_offset &&
+             buffers[i].stride == last.buffers[i].stride && !buffers[i].is_user_buffer;
+   }
+   if (same) {
+      for (unsigned i = 0; take_ownership && i < count; i++) {
+         pipe_resource *surplus = buffers[i].buffer.resource;
+         pipe_resource_reference(&surplus, nullptr);
+      }
+      return;
+   }
+   last.known = buffers && start == 0;
+   last.count = count;
+   last.unbind = unbind;
+   for (unsigned i = 0; last.known && i < count; i++) {
+      last.buffers[i] = buffers[i];
+      last.known = !buffers[i].is_user_buffer;
+   }
+   ctx.queue_vertex_buffers(wrapped, start, count, unbind, take_ownership, buffers);
+}
+
 } // namespace
 
 pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
@@ -331,6 +364,8 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    if (wrapped && wrapped != &p) {
       ctx->threaded = wrapped;
       wrapped->set_hw_atomic_buffers = set_hw_atomic_buffers_threaded;
+      ctx->queue_vertex_buffers = wrapped->set_vertex_buffers;
+      wrapped->set_vertex_buffers = set_vertex_buffers_threaded;
       if (p.link_shader)
          wrapped->link_shader = link_shader_threaded;
    }

@@ -28,6 +28,7 @@
 #include "staging.hpp"
 
 struct primconvert_context;
+struct u_vbuf;
 
 namespace virgl {
 
@@ -90,6 +91,7 @@ struct VertexElements : Object {
    // divisors per binding, so elements that share a buffer get a binding each (virglrenderer,
    // vrend_draw_bind_vertex_binding).
    bool remapped = false;
+   bool fixed_point = false; // see vertex_fallback.cpp
    std::array<uint8_t, PIPE_MAX_ATTRIBS> binding_map{};
    std::array<pipe_format, PIPE_MAX_ATTRIBS> formats{};
 };
@@ -264,6 +266,7 @@ struct Context {
    uint32_t floating_epoch = 0; // up to which bindings were looked at
    CoherentUses coherent;
    primconvert_context *primconvert = nullptr;
+   u_vbuf *vertex_translator = nullptr; // made when needed
 
    // The upload that was recorded last, while no other command has followed it: one that goes on where
    // it ended becomes part of it.
@@ -319,7 +322,14 @@ struct Context {
 
    std::array<pipe_shader_buffer, PIPE_MAX_HW_ATOMIC_BUFFERS> atomics{};
    uint32_t num_atomics = 0;
-   bool app_bound_atomics = false; // the application's thread alone looks at it
+   // These are for the application's thread alone.
+   bool app_bound_atomics = false;
+   struct AppVertexBuffers { // as last queued
+      bool known = false;
+      unsigned count = 0, unbind = 0;
+      std::array<pipe_vertex_buffer, PIPE_MAX_ATTRIBS> buffers{}; // no references
+   } app_vertex_buffers;
+   decltype(pipe_context::set_vertex_buffers) queue_vertex_buffers = nullptr;
 
    std::array<StageState, num_stages> stages;
    // What a sampler without a view reads: opaque black. Made when first needed.
@@ -418,6 +428,11 @@ void emit_render_condition(Context &ctx);
 // its polygons otherwise. False where it need not be.
 bool draw_unfilled(Context &ctx, const pipe_draw_info &info, unsigned drawid,
                    const pipe_draw_start_count_bias *draws, unsigned num_draws);
+// A draw whose vertex elements are fixed_point.
+void draw_fixed_point(Context &ctx, const pipe_draw_info &info, unsigned drawid,
+                      const pipe_draw_indirect_info *indirect,
+                      const pipe_draw_start_count_bias *draws, unsigned num_draws);
+void destroy_vertex_translator(Context &ctx);
 // Before a draw with transform feedback; `vertices` where it is one of what was captured.
 void count_captured(Context &ctx, const pipe_draw_info &info, const pipe_draw_indirect_info *indirect,
                     uint32_t vertices, const pipe_draw_start_count_bias *draws, unsigned num_draws);

@@ -202,6 +202,11 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
    if (!from_buffer && info->instance_count == 0)
       return;
 
+   if (ctx.vertex_elements && ctx.vertex_elements->fixed_point) [[unlikely]] {
+      draw_fixed_point(ctx, *info, drawid, indirect, draws, num_draws);
+      return;
+   }
+
    if (ctx.rasterizer && !ctx.rasterizer->plain && !indirect &&
        draw_unfilled(ctx, *info, drawid, draws, num_draws))
       return;

@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "util/format/u_format.h"
+
 #include "context.hpp"
 #include "formats.hpp"
 
@@ -251,6 +253,8 @@ void *create_vertex_elements(pipe_context *pipe, unsigned count, const pipe_vert
       to.src_format = format_to_host(static_cast<pipe_format>(elements[i].src_format));
       object->binding_map[i] = elements[i].vertex_buffer_index;
       object->formats[i] = static_cast<pipe_format>(elements[i].src_format);
+      const auto *format = util_format_description(object->formats[i]);
+      object->fixed_point |= format && format->channel[0].type == UTIL_FORMAT_TYPE_FIXED;
    }
    object->packet.handle = object->handle;
    object->packet.elements = std::span(object->elements.data(), count);

@@ -28,6 +28,11 @@ void screen_destroy(pipe_screen *pscreen)
 
 } // namespace
 
+bool is_own_screen(const pipe_screen *screen)
+{
+   return screen->destroy == screen_destroy;
+}
+
 pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws, const Options &options)
 {
    auto *screen = new Screen{};

@@ -96,6 +96,8 @@ pipe_context *context_create(pipe_screen *screen, void *priv, unsigned flags);
 
 // Creates the screen on a connected winsys; nullptr (after one line on stderr) when the host's
 // capset is unusable. Owns the winsys from the call on.
+// Whether it is one of this driver, and not what a tool for tracing has put around one.
+bool is_own_screen(const pipe_screen *screen);
 pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws, const Options &options = {});
 
 // Whether the host can use `format` for all of `bind` (PIPE_BIND_*) at `samples`.
