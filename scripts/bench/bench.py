@@ -32,7 +32,7 @@ def parse_arguments():
         'writes raw samples and a chart.',
         epilog='Exit status: 0, or 1 when a figure failed on Verglas (or is below --fail-below).')
     parser.add_argument('--quick', action='store_true',
-                        help='some twenty figures in 3 rounds, in less than 3 minutes')
+                        help='fourteen figures in 3 rounds, in less than 3 minutes')
     parser.add_argument('--rounds', type=int, metavar='N', help='rounds (3 with --quick, else 5)')
     parser.add_argument('--only', metavar='REGEX', help='only figures whose name matches')
     parser.add_argument('--group', action='append', choices=list(catalogue.GROUPS),

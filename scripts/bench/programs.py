@@ -34,7 +34,7 @@ GLMARK2 = (
     'loop:fragment-loop=false:fragment-steps=5:vertex-steps=5',
     'loop:fragment-steps=5:fragment-uniform=false:vertex-steps=5',
     'loop:fragment-steps=5:fragment-uniform=true:vertex-steps=5')
-GLMARK2_QUICK = ('glmark2-build-2', 'glmark2-desktop-2')
+GLMARK2_QUICK = ('glmark2-build-2',)
 # The rate is printed in whole frames, which of slow scenes says little.
 FRAME_TIME = re.compile(r'FrameTime:\s*([0-9.]+) ms')
 FRAMES = re.compile(r'= ([0-9.]+) FPS')
