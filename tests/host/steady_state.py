@@ -46,6 +46,19 @@ def faults(frames):
     return found
 
 
+# Of RESOURCE_CREATE2 (virglrenderer, vtest_protocol.h) and of virgl_hw.h: what is shown is made red
+# first, so that the host reads it back without exchanging channels.
+FORMAT, BIND, DISPLAY_TARGET = 2, 3, 1 << 7
+BLUE_FIRST = {1, 2, 100, 101}  # B8G8R8A8, B8G8R8X8 and both as sRGB
+
+
+def blue_first(log):
+    """How many of the pictures that are shown are kept blue first by the host; None without any."""
+    shown = [m.words[FORMAT] for m in log if m.command == vtest.RESOURCE_CREATE2
+             and len(m.words) > BIND and m.words[BIND] & DISPLAY_TARGET]
+    return sum(f in BLUE_FIRST for f in shown) if shown else None
+
+
 def record(bench, program):
     """The log of a program that draws through a proxy, until there are frames enough."""
     path = bench.socket()
@@ -101,3 +114,10 @@ def run(bench):
             bench.report.failed(f'host: steady state of {program}', what)
         else:
             bench.report.passed(f'steady state of {program}')
+        wrong = blue_first(log)
+        if wrong == 0 or bench.config.driver != 'verglas':
+            bench.report.passed(f'order of channels of {program}')
+        else:
+            bench.report.failed(f'host: order of channels of {program}',
+                                'nothing is made to be shown' if wrong is None else
+                                f'the host has to exchange the channels of {wrong} pictures')

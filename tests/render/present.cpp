@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Surfaces: what a program draws to a window or pbuffer must arrive, the right way up.
+#include <algorithm>
+#include <iterator>
+
 #include "scene.hpp"
 #include "window.hpp"
 
@@ -65,6 +68,70 @@ void window_depth(Test &t)
    eglSwapBuffers(t.display(), t.egl_surface());
 }
 
+// All ways in and out of what a window shows, which the host may have in another order of channels.
+void window_pixels(Test &t)
+{
+   constexpr GLsizei w = 37, h = 20; // no multiple of anything
+   Random random(7);
+   const std::vector<uint8_t> noise = random.bytes(w * h * 4);
+   t.clear({0.2f, 0.4f, 0.9f});
+   glWindowPos2i(5, 5);
+   glDrawPixels(w, h, GL_RGBA, GL_UNSIGNED_BYTE, noise.data());
+   glWindowPos2i(50, 5);
+   glDrawPixels(w, h, GL_BGRA, GL_UNSIGNED_BYTE, noise.data());
+   glWindowPos2i(95, 5);
+   glDrawPixels(3, 2, GL_BGRA, GL_UNSIGNED_INT_8_8_8_8_REV, noise.data());
+   glWindowPos2i(5, 40);
+   glCopyPixels(5, 5, 80, 20, GL_COLOR);
+
+   uint8_t read[4 * 60 * 30];
+   for (GLenum format : {GL_RGBA, GL_BGRA, GL_RGB}) {
+      std::fill(std::begin(read), std::end(read), uint8_t(0));
+      glReadPixels(3, 3, 60, 30, format, GL_UNSIGNED_BYTE, read);
+      t.hash("read", read);
+   }
+   // In the middle of a frame that has been flushed, and is then shown as it was.
+   glFlush();
+   glReadPixels(0, 0, 8, 8, GL_RGB, GL_UNSIGNED_BYTE, read);
+
+   const GLuint copy = t.texture(GL_TEXTURE_2D);
+   for (GLenum first : {GL_RGBA, GL_BGRA}) { // textures of either order
+      glTexImage2D(GL_TEXTURE_2D, 0, GL_RGBA8, 64, 64, 0, first, GL_UNSIGNED_BYTE, nullptr);
+      glCopyTexSubImage2D(GL_TEXTURE_2D, 0, 0, 0, 0, 0, 64, 64);
+      glEnable(GL_TEXTURE_2D);
+      const float x = first == GL_RGBA ? 0.0f : 0.4f;
+      glTexEnvi(GL_TEXTURE_ENV, GL_TEXTURE_ENV_MODE, GL_REPLACE);
+      glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, GL_NEAREST);
+      glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAG_FILTER, GL_NEAREST);
+      glBegin(GL_QUADS);
+      for (int i = 0; i < 4; i++) {
+         const float u = i == 1 || i == 2 ? 1.0f : 0.0f, v = i >= 2 ? 1.0f : 0.0f;
+         glTexCoord2f(u, v);
+         glVertex2f(x + u * 0.25f, v * 0.25f);
+      }
+      glEnd();
+      glDisable(GL_TEXTURE_2D);
+
+      t.framebuffer(copy); // blits to and fro
+      glBindFramebuffer(GL_READ_FRAMEBUFFER, 0);
+      glBlitFramebuffer(0, 0, 64, 64, 0, 0, 64, 64, GL_COLOR_BUFFER_BIT, GL_NEAREST);
+      glReadPixels(0, 0, 60, 30, GL_RGBA, GL_UNSIGNED_BYTE, read);
+      t.hash("blitted", read);
+      t.bind_canvas();
+      t.framebuffer(copy);
+      glBindFramebuffer(GL_DRAW_FRAMEBUFFER, 0);
+      const int at = first == GL_RGBA ? 10 : 90;
+      glBlitFramebuffer(0, 0, 64, 64, at, 180, at + 70, 244, GL_COLOR_BUFFER_BIT, GL_LINEAR);
+      t.bind_canvas();
+   }
+   glEnable(GL_SCISSOR_TEST);
+   glScissor(200, 20, 40, 70);
+   glClearColor(0.9f, 0.5f, 0.1f, 1);
+   glClear(GL_COLOR_BUFFER_BIT);
+   glDisable(GL_SCISSOR_TEST);
+   eglSwapBuffers(t.display(), t.egl_surface());
+}
+
 void pbuffer(Test &t)
 {
    frame(t, 3);
@@ -121,6 +188,8 @@ constexpr Scene table[] = {
    {"present-window-resized", Api::core, window_resized, Surface::window},
    {"present-window-depth", Api::core, window_depth, Surface::window},
    {"present-window-es", Api::es3, window_swaps, Surface::window},
+   {"present-window-pixels", Api::compat, window_pixels, Surface::window},
+   {"present-pbuffer-pixels", Api::compat, window_pixels, Surface::pbuffer},
    {"present-pbuffer", Api::core, pbuffer, Surface::pbuffer},
    {"present-pbuffer-legacy", Api::compat, pbuffer_gears, Surface::pbuffer},
 };

@@ -11,6 +11,7 @@
 #include "formats.hpp"
 #include "limits.hpp"
 #include "query.hpp"
+#include "red_blue.hpp"
 
 namespace virgl {
 
@@ -75,6 +76,8 @@ void clear_texture(pipe_context *pipe, pipe_resource *texture, unsigned level, c
    // One texel as it lies in memory; the host converts.
    std::memcpy(packet.data.data(), data,
                std::min<size_t>(util_format_get_blocksize(texture->format), sizeof(packet.data)));
+   if (res.red_first)
+      std::swap(packet.data[0], packet.data[2]);
    mark_host_written(res);
    ctx.texture_units_disturbed = true;
    ctx.emit(packet);
@@ -179,7 +182,7 @@ void unswizzle(Context &ctx, Resource &src)
    ctx.emit(proto::CreateSamplerView{
       .handle = view,
       .resource = use_resource(ctx, src),
-      .format = format_to_host(t.format),
+      .format = host_format(src, t.format),
       .target = ctx.screen.has(proto::cap::texture_view) ? uint32_t(t.target) : 0,
       .last_layer = util_max_layer(&t, 0),
       .last_level = t.last_level,
@@ -237,11 +240,11 @@ void blit(pipe_context *pipe, const pipe_blit_info *info)
    }
    packet.dst.resource = use_resource(ctx, dst);
    packet.dst.level = info->dst.level;
-   packet.dst.format = format_to_host(info->dst.format);
+   packet.dst.format = host_format(dst, info->dst.format);
    packet.dst.box = host_box(info->dst.box);
    packet.src.resource = use_resource(ctx, src);
    packet.src.level = info->src.level;
-   packet.src.format = format_to_host(info->src.format);
+   packet.src.format = host_format(src, info->src.format);
    packet.src.box = host_box(info->src.box);
    mark_host_written(dst);
    ctx.texture_units_disturbed = true;
@@ -259,6 +262,24 @@ void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned d
    // threaded_context's staging: the source's contents are in guest memory.
    if (src.is_buffer() && dst.is_buffer() && (src_res->flags & resource_flag_stream)) {
       copy_buffer_from_memory(ctx, dst, x, src, box->x, box->width);
+      return;
+   }
+
+   // A copy of bytes for Gallium, but not for the host.
+   if (src.red_first != dst.red_first && red_first_twin(src_res->format) != PIPE_FORMAT_NONE &&
+       red_first_twin(dst_res->format) != PIPE_FORMAT_NONE) {
+      pipe_blit_info info = {};
+      info.src.resource = src_res;
+      info.src.level = src_level;
+      info.src.box = *box;
+      info.dst.resource = dst_res;
+      info.dst.level = dst_level;
+      u_box_3d(x, y, z, box->width, box->height, box->depth, &info.dst.box);
+      info.src.format = util_format_linear(src_res->format);
+      info.dst.format = util_format_linear(dst_res->format);
+      info.mask = PIPE_MASK_RGBA;
+      info.filter = PIPE_TEX_FILTER_NEAREST;
+      blit(pipe, &info);
       return;
    }
 

@@ -7,6 +7,7 @@
 #include "context.hpp"
 #include "formats.hpp"
 #include "query.hpp"
+#include "red_blue.hpp"
 
 namespace virgl {
 
@@ -372,7 +373,7 @@ void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
       s.image_slots.sent |= 1u << i;
       Resource &res = *Resource::from(view.resource);
       proto::ShaderImage &image = now[i];
-      image.format = format_to_host(view.format);
+      image.format = host_format(res, view.format);
       image.access = view.access;
       fill_plane(ctx, res);
       image.resource = use_resource(ctx, res);

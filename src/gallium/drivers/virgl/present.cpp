@@ -4,10 +4,11 @@
 #include <cstdint>
 
 #include "frontend/sw_winsys.h"
-#include "util/u_surface.h"
+#include "util/format/u_format.h"
 #include "util/u_threaded_context.h"
 
 #include "context.hpp"
+#include "red_blue.hpp"
 
 namespace virgl {
 
@@ -23,6 +24,13 @@ public:
       return static_cast<std::byte *>(sws_.displaytarget_map(&sws_, res_.dt, PIPE_MAP_WRITE));
    }
    void unmap() override { sws_.displaytarget_unmap(&sws_, res_.dt); }
+   void copy(std::byte *to, const std::byte *from, size_t bytes) const override
+   {
+      if (res_.red_first)
+         swap_red_blue(to, from, bytes);
+      else
+         DisplayTarget::copy(to, from, bytes);
+   }
 
 private:
    sw_winsys &sws_;
@@ -57,9 +65,15 @@ bool show_fetched(Winsys &ws, Resource &res, const Box &box, DisplayTarget &targ
    std::byte *to = target.map(stride);
    if (!to)
       return false;
-   util_copy_rect(reinterpret_cast<ubyte *>(to), res.base.b.format, stride, box.x, box.y, box.width, box.height,
-                  reinterpret_cast<const ubyte *>(memory),
-                  int(res.layout.stride[0]), box.x, box.y);
+   const size_t from_stride = res.layout.stride[0];
+   const size_t texel = util_format_get_blocksize(res.base.b.format); // no display shows blocks
+   if (box.width == res.base.b.width0 && stride == from_stride) {
+      target.copy(to + box.y * stride, memory + box.y * from_stride, box.height * from_stride);
+   } else {
+      for (uint32_t y = box.y; y < box.y + box.height; y++)
+         target.copy(to + y * stride + box.x * texel, memory + y * from_stride + box.x * texel,
+                     box.width * texel);
+   }
    target.unmap();
    return true;
 }

@@ -12,6 +12,7 @@
 #include "floating.hpp"
 #include "formats.hpp"
 #include "limits.hpp"
+#include "red_blue.hpp"
 #include "screen.hpp"
 
 namespace virgl {
@@ -98,8 +99,11 @@ pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const vo
           t.target != PIPE_TEXTURE_3D) {
          res->dt = screen.sws->displaytarget_create(screen.sws, t.bind, t.format, t.width0,
                                                     t.height0, 64, front, &res->dt_stride);
+         res->red_first = res->dt && wants_red_first(screen, t);
       }
-      res->storage->bo = screen.ws->create_resource(describe_texture(screen, t, res->layout));
+      ResourceDesc desc = describe_texture(screen, t, res->layout);
+      desc.format = host_format(*res, t.format);
+      res->storage->bo = screen.ws->create_resource(desc);
    }
 
    if (!res->storage->bo && !res->storage->cpu) {

@@ -63,7 +63,9 @@ struct Resource {
    // Software presentation: the loader's surface this texture is shown on.
    sw_displaytarget *dt = nullptr;
    unsigned dt_stride = 0;
-   // See fetch_for_present(). The submission that ended with a flush while this was drawn to; whether
+   // The host's texture and the guest memory are red first, Gallium's format is blue first.
+   bool red_first = false;
+   // See submit_for_present(). The submission that ended with a flush while this was drawn to; whether
    // the loader showed it right after; and the picture fetched ahead that nobody has shown yet.
    uint64_t flushed_at = 0;
    bool shown_after_flush = false;

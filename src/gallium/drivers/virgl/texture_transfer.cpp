@@ -19,6 +19,7 @@
 #include "context.hpp"
 #include "formats.hpp"
 #include "limits.hpp"
+#include "red_blue.hpp"
 #include "transfer.hpp"
 
 namespace virgl {
@@ -112,6 +113,8 @@ void write_inline(Context &ctx, Resource &res, unsigned level, const pipe_box &b
             std::memcpy(tight.data() + size_t(i) * row_bytes,
                         data + size_t(z) * layer_stride + size_t(row + i) * stride, row_bytes);
          }
+         if (res.red_first)
+            swap_red_blue(tight.data(), tight.data(), tight.size());
          pipe_box part = box;
          part.y = box.y + row * block_height;
          part.height = std::min(n * block_height, box.height - row * block_height);
@@ -362,6 +365,11 @@ void *texture_map(pipe_context *pipe, pipe_resource *resource, unsigned level, u
       transfer->base.b.stride = res.layout.stride[level];
       transfer->base.b.layer_stride = res.layout.layer_stride[level];
       texels = memory + texture_offset(res, level, *box);
+      if (res.red_first) {
+         swap_red_blue(static_cast<std::byte *>(texels), *box, transfer->base.b.stride,
+                       transfer->base.b.layer_stride);
+         res.fetched = false; // not as the host gave it any more
+      }
    }
    if (!texels) {
       delete_transfer(transfer);
@@ -380,6 +388,8 @@ void texture_unmap(pipe_context *pipe, pipe_transfer *t)
       unmap_proxy(pipe, transfer);
    } else if (t->usage & PIPE_MAP_WRITE) {
       if (transfer.staging) {
+         if (res.red_first)
+            swap_red_blue(transfer.staging.map, t->box, t->stride, t->layer_stride);
          copy_to_host(ctx, res, t->level, t->box, *transfer.staging.bo, transfer.staging.offset,
                       t->stride, t->layer_stride);
       } else if (transfer.heap) {
@@ -387,6 +397,8 @@ void texture_unmap(pipe_context *pipe, pipe_transfer *t)
       } else {
          const uint32_t offset = texture_offset(res, t->level, t->box);
          if (ctx.screen.copies_from_staging()) {
+            if (res.red_first)
+               swap_red_blue(res.storage->memory() + offset, t->box, t->stride, t->layer_stride);
             copy_to_host(ctx, res, t->level, t->box, res.bo(), offset, t->stride, t->layer_stride);
          } else {
             write_inline(ctx, res, t->level, t->box, res.storage->memory() + offset, t->stride,
@@ -414,6 +426,8 @@ void texture_subdata(pipe_context *pipe, pipe_resource *resource, unsigned level
          util_copy_box(reinterpret_cast<uint8_t *>(slice.map), format, l.stride, l.layer_stride, 0,
                        0, 0, box->width, box->height, box->depth,
                        reinterpret_cast<const uint8_t *>(from), stride, layer_stride, 0, 0, 0);
+         if (res.red_first)
+            swap_red_blue(slice.map, *box, l.stride, l.layer_stride);
          copy_to_host(ctx, res, level, *box, *slice.bo, slice.offset, l.stride, l.layer_stride);
          return;
       }

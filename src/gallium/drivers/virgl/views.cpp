@@ -9,6 +9,7 @@
 
 #include "context.hpp"
 #include "formats.hpp"
+#include "red_blue.hpp"
 
 namespace virgl {
 
@@ -152,7 +153,7 @@ proto::ObjectHandle use_sampler_view(Context &ctx, SamplerView *view)
       ctx.emit(proto::CreateSamplerView{
          .handle = view->object.handle,
          .resource = resource,
-         .format = format_to_host(v.format),
+         .format = host_format(res, v.format),
          .target = target,
          .first_layer = v.u.tex.first_layer,
          .last_layer = v.u.tex.last_layer,
@@ -207,7 +208,7 @@ proto::ObjectHandle use_surface(Context &ctx, Surface *surface)
    const auto fill = [&](auto packet) {
       packet.handle = surface->object.handle;
       packet.resource = res.handle();
-      packet.format = format_to_host(s.format);
+      packet.format = host_format(res, s.format);
       packet.level = s.u.tex.level;
       packet.first_layer = s.u.tex.first_layer;
       packet.last_layer = s.u.tex.last_layer;

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -194,6 +195,11 @@ public:
    // Memory of the visible surface, `stride` bytes per row; nullptr if it cannot be mapped.
    virtual std::byte *map(uint32_t &stride) = 0;
    virtual void unmap() = 0;
+   // How bytes get there from the guest memory of the picture: a part of a row, or whole rows.
+   virtual void copy(std::byte *to, const std::byte *from, size_t bytes) const
+   {
+      std::memcpy(to, from, bytes);
+   }
 };
 
 // What this winsys and its host can do beyond the basic set.

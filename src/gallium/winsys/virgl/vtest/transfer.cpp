@@ -289,10 +289,10 @@ bool VtestWinsys::present(Bo &bo, uint32_t level, const Box &box, DisplayTarget 
          return false;
       to += box_offset(desc, {.stride = stride}, {.x = box.x, .y = box.y});
       if (stride == from.stride && bytes == stride) {
-         memcpy(to, memory + offset, bytes * rows);
+         target.copy(to, memory + offset, bytes * rows);
       } else {
          for (uint64_t y = 0; y < rows; y++)
-            memcpy(to + y * stride, memory + offset + y * from.stride, bytes);
+            target.copy(to + y * stride, memory + offset + y * from.stride, bytes);
       }
       target.unmap();
       return true;
