@@ -259,6 +259,43 @@ TEST_P(Transfers, PresentNeedsTwoMessagesAtMost)
    EXPECT_LE(pair.server.total(), 10 * per_frame + slack);
 }
 
+TEST_P(Transfers, SubmissionsThatFetchAPicture)
+{
+   ResourceDesc d = texture_desc(20, 10);
+   auto bo = ws().create_resource(d), other = ws().create_resource(texture_desc(4, 4));
+   std::vector<std::byte> picture(d.size);
+   fill(picture.data(), picture.size());
+   stored(bo);
+   pair.server.set_storage(uint32_t(bo->handle()), picture);
+   ASSERT_NE(bo->map(), nullptr);
+
+   Bo *used[] = {other.get(), bo.get()};
+   pair.server.clear();
+   if (GetParam() >= 2) // before, the call itself waits for the data
+      pair.server.hold();
+   const uint64_t n = ws().submit_and_fetch({}, used, -1, nullptr, *bo);
+   ASSERT_NE(n, 0u);
+   if (GetParam() >= 2) {
+      EXPECT_TRUE(ws().is_busy(*other));
+      pair.server.resume();
+   }
+   EXPECT_TRUE(ws().wait_submission(n, UINT64_MAX));
+   EXPECT_TRUE(ws().wait_idle(*bo, UINT64_MAX));
+   EXPECT_FALSE(ws().is_busy(*other));
+   EXPECT_EQ(0, memcmp(bo->map(), picture.data(), picture.size()));
+   if (GetParam() >= 2) { // with the question that both waits are answered by
+      EXPECT_EQ(pair.server.total(), 3u);
+   }
+   EXPECT_FALSE(pair.server.saw_protocol_error());
+
+   // What has no memory is refused, and kills nothing.
+   ResourceDesc none = texture_desc(20, 10);
+   none.size = 0;
+   auto without = ws().create_resource(none);
+   EXPECT_EQ(ws().submit_and_fetch({}, used, -1, nullptr, *without), 0u);
+   EXPECT_FALSE(ws().lost());
+}
+
 TEST_P(Transfers, TargetsThatCannotBeMapped)
 {
    auto bo = ws().create_resource(texture_desc(4, 4));

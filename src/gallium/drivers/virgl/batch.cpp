@@ -140,8 +140,11 @@ uint64_t Batch::send(std::span<const uint32_t> stream, int *out_fence_fd, bool l
 {
    if (observer_ && !observer_->look(stream))
       ws_.declare_lost("the stream is not valid");
+   Bo *const fetched = last ? std::exchange(fetched_, nullptr) : nullptr;
    const uint64_t number =
-      ws_.submit(stream, bos_, in_fence_fd_, last ? out_fence_fd : nullptr, last && !fences_.empty());
+      fetched ? ws_.submit_and_fetch(stream, bos_, in_fence_fd_, out_fence_fd, *fetched)
+              : ws_.submit(stream, bos_, in_fence_fd_, last ? out_fence_fd : nullptr,
+                           last && !fences_.empty());
    if (in_fence_fd_ >= 0) {
       close(in_fence_fd_);
       in_fence_fd_ = -1;

@@ -81,6 +81,9 @@ public:
    // are many, they make submissions of their own; the number is the last one's.
    uint64_t submit(int *out_fence_fd = nullptr, bool carry = false,
                    std::span<const uint32_t> before = {}, std::span<const uint32_t> after = {});
+   // The next submission is followed by a read-back of level 0 of this picture (null: of none), to be
+   // waited for.
+   void fetch_after(Bo *bo) { fetched_ = bo; }
    // What stands in the batch so far belongs before everything else.
    void begins_here() { head_dwords_ = position(); }
 
@@ -112,6 +115,7 @@ private:
    std::vector<std::shared_ptr<Storage>> memory_users_;
    std::vector<std::shared_ptr<Fence>> fences_;
    int in_fence_fd_ = -1;
+   Bo *fetched_ = nullptr; // see fetch_after()
    uint64_t last_submission_ = 0;
    uint32_t generation_ = 0;
 };

@@ -508,7 +508,7 @@ void upload_from_memory(Context &ctx, Resource &buffer, uint32_t offset, uint32_
 // After a flush: asks for the picture that the loader is going to show, if it showed the last one
 // right after its flush. The frontend waits for the flush's fence before it presents, so the picture
 // arrives with that wait and needs none of its own.
-void fetch_for_present(Context &ctx);
+void submit_for_present(Context &ctx);
 
 // A command that reads or writes bytes of a buffer, which may be tracked; see coherent.hpp.
 inline void note_read(Context &ctx, Resource &res, uint64_t offset, uint64_t size)

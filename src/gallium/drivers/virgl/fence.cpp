@@ -160,8 +160,7 @@ void flush(pipe_context *pipe, pipe_fence_handle **out, unsigned flags)
       fence->fd = fd;
       fence->submitted(ctx.batch.last_submission());
    } else if (!ctx.batch.empty()) {
-      ctx.submit();
-      fetch_for_present(ctx);
+      submit_for_present(ctx);
    }
 }
 

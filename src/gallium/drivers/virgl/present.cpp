@@ -55,7 +55,7 @@ Box visible_box(const pipe_resource &t, unsigned layer, const pipe_box *sub_box)
    return box;
 }
 
-// Shows what fetch_for_present() has brought into guest memory.
+// Shows what submit_for_present() has brought into guest memory.
 bool show_fetched(Winsys &ws, Resource &res, const Box &box, DisplayTarget &target)
 {
    const std::byte *memory = res.bo().map();
@@ -104,24 +104,25 @@ void flush_frontbuffer(pipe_screen *pscreen, pipe_context *pipe, pipe_resource *
 
 } // namespace
 
-void fetch_for_present(Context &ctx)
+void submit_for_present(Context &ctx)
 {
-   Winsys &ws = *ctx.screen.ws;
    const pipe_surface *surface = ctx.framebuffer.nr_cbufs ? ctx.framebuffer.cbufs[0] : nullptr;
-   if (!surface || !ws.features().encoded_transfers)
+   Resource *res = surface ? Resource::from(surface->texture) : nullptr;
+   if (!res || !res->dt || res->base.b.nr_samples > 1 || res->base.b.target == PIPE_TEXTURE_3D ||
+       !ctx.screen.ws->features().encoded_transfers) {
+      ctx.submit();
       return;
-   Resource &res = *Resource::from(surface->texture);
-   if (!res.dt || res.base.b.nr_samples > 1)
-      return;
-   res.flushed_at = ctx.batch.last_submission();
+   }
    // Fetched in vain: the program flushes more often than it shows.
-   if (std::exchange(res.fetched, false))
-      res.shown_after_flush = false;
-   if (!res.shown_after_flush)
-      return;
-   res.fetched = ws.transfer_from_host(
-      res.bo(), 0, {.width = res.base.b.width0, .height = res.base.b.height0},
-      {.stride = res.layout.stride[0], .layer_stride = res.layout.layer_stride[0]});
+   if (std::exchange(res->fetched, false))
+      res->shown_after_flush = false;
+   const bool fetch = res->shown_after_flush;
+   const uint64_t before = ctx.batch.last_submission();
+   ctx.batch.fetch_after(fetch ? &res->bo() : nullptr);
+   ctx.submit();
+   ctx.batch.fetch_after(nullptr);
+   res->flushed_at = ctx.batch.last_submission();
+   res->fetched = fetch && res->flushed_at != before;
 }
 
 void screen_init_present(Screen &screen)

@@ -278,6 +278,17 @@ public:
    virtual uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
                            int in_fence_fd, int *out_fence_fd, bool awaited = false) = 0;
 
+   // The same, followed by a read-back of the picture `fetched`, level 0 of a single layer. Somebody is
+   // going to wait for both at once, so an implementation makes that cheap. 0 also when only the
+   // read-back is refused.
+   virtual uint64_t submit_and_fetch(std::span<const uint32_t> commands, std::span<Bo *const> bos,
+                                     int in_fence_fd, int *out_fence_fd, Bo &fetched)
+   {
+      const uint64_t number = submit(commands, bos, in_fence_fd, out_fence_fd, true);
+      const Box all{.width = fetched.desc().width, .height = fetched.desc().height};
+      return number && transfer_from_host(fetched, 0, all, {}) ? number : 0;
+   }
+
    // Whether submission `number` and all before it are known to be complete: no system call.
    bool known_complete(uint64_t number) const
    {

@@ -16,9 +16,6 @@ namespace virgl::vtest {
 
 namespace {
 
-// Servers count the bytes of a stream in an int.
-constexpr size_t max_stream_dwords = (1u << 29) - 1;
-
 // Once in so many submissions the host is asked how far it is even though nobody waits, so that
 // is_busy() does not go stale in programs that never present.
 constexpr uint32_t submissions_per_question = 8;

@@ -27,6 +27,9 @@ namespace virgl::vtest {
 
 namespace wire = proto::vtest;
 
+// Servers count the bytes of a stream in an int.
+constexpr size_t max_stream_dwords = (1u << 29) - 1;
+
 class VtestWinsys;
 
 inline uint64_t now_ns()
@@ -67,6 +70,8 @@ public:
                            const MemoryLayout &layout) override;
    uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos, int in_fence_fd,
                    int *out_fence_fd, bool awaited) override;
+   uint64_t submit_and_fetch(std::span<const uint32_t> commands, std::span<Bo *const> bos,
+                             int in_fence_fd, int *out_fence_fd, Bo &fetched) override;
    bool wait_submission(uint64_t number, uint64_t timeout_ns) override;
    bool wait_idle(Bo &bo, uint64_t timeout_ns) override;
    bool poll_host() override;
