@@ -23,6 +23,7 @@ std::vector<Scene> all_scenes()
          shader_scenes(), shader_input_scenes(), texture_scenes(), sampler_scenes(),
          format_scenes(), framebuffer_scenes(), state_scenes(), raster_scenes(), query_scenes(),
          raster_position_scenes(), polygon_scenes(),
+         traffic_scenes(),
          feedback_scenes(), buffer_scenes(), coherent_scenes(), transfer_scenes(), sync_scenes(),
          legacy_scenes(),
          gles_scenes(), present_scenes(), extension_scenes()})

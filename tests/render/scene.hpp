@@ -152,6 +152,7 @@ std::span<const Scene> state_scenes();
 std::span<const Scene> raster_scenes();
 std::span<const Scene> raster_position_scenes();
 std::span<const Scene> polygon_scenes();
+std::span<const Scene> traffic_scenes();
 std::span<const Scene> query_scenes();
 std::span<const Scene> feedback_scenes();
 std::span<const Scene> buffer_scenes();

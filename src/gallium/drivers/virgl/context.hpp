@@ -105,6 +105,7 @@ struct Shader : Object {
    uint32_t buffers = 0;  // bit n: it has a buffer in slot n
    uint32_t images = 0;   // the same of images
    bool queries_size = false; // of an image or a buffer
+   bool reads_draw_id = false;
    bool valid = false;
    // Made when draws need them, by the driver's thread alone.
    struct Variant;
@@ -199,6 +200,9 @@ struct UniformBinding {
 struct HostSlots {
    uint8_t base = 0;
    uint32_t sent = 0; // by the stage's own numbers
+
+   bool has(unsigned slot) const { return (sent >> slot & 1) != 0; }
+   void set(unsigned slot, bool bound) { sent = (sent & ~(1u << slot)) | uint32_t(bound) << slot; }
 };
 
 // What is bound to one shader stage, and what the host was last told (`sent_*`).
@@ -217,6 +221,7 @@ struct StageState {
    uint32_t constants_size = 0;
    pipe_resource *constants_buffer = nullptr;
    std::vector<std::byte> constants_copy;
+   // The host's array, which is as long as the longest that was sent.
    std::vector<uint32_t> sent_constants;
 
    std::array<pipe_constant_buffer, PIPE_MAX_CONSTANT_BUFFERS> ubos{};
@@ -239,12 +244,14 @@ struct StageState {
    uint32_t buffers_changed = 0;
    uint32_t buffers_bound = 0;
    HostSlots buffer_slots;
+   std::array<proto::ShaderBuffer, PIPE_MAX_SHADER_BUFFERS> sent_buffers{}; // of slots it was told of
 
    std::array<pipe_image_view, PIPE_MAX_SHADER_IMAGES> images{};
    uint32_t images_changed = 0;
    uint32_t images_bound = 0;
    uint32_t images_partial = 0; // some of the layers of an array or a cube
    HostSlots image_slots;
+   std::array<proto::ShaderImage, PIPE_MAX_SHADER_IMAGES> sent_images{}; // of slots it was told of
 };
 
 constexpr unsigned num_stages = PIPE_SHADER_TYPES;
@@ -252,6 +259,21 @@ constexpr unsigned num_stages = PIPE_SHADER_TYPES;
 constexpr pipe_shader_type graphics_stages[] = {PIPE_SHADER_VERTEX, PIPE_SHADER_FRAGMENT,
                                                 PIPE_SHADER_GEOMETRY, PIPE_SHADER_TESS_CTRL,
                                                 PIPE_SHADER_TESS_EVAL};
+
+// What is known of the host's texture units; see texture_units.cpp. Slots of samplers have numbers that
+// go through all stages.
+struct TextureUnits {
+   int active = -1; // the slot whose unit is active; -1: not known
+   int last = -1;   // that the shaders sample
+   std::array<uint32_t, num_stages> rebound{}; // slots that the next draw binds again
+   bool views_set = false;                     // a view was bound to the active unit
+   bool restored = false;                      // the next draw binds all
+   bool other_program = false;                 // it may, because it has another program
+   bool points = false;                        // what the last draw was made of
+
+   // After each draw command.
+   void drawn();
+};
 
 struct Context {
    pipe_context base; // first: Gallium's handle is the address of this member
@@ -342,6 +364,8 @@ struct Context {
       uint32_t mode = 0;
    } render_condition;
 
+   // Once a shader was made that says what to capture; set by the application's thread.
+   std::atomic<bool> has_capturing_shaders{false};
    bool sent_render_condition = false;
    std::vector<struct Query *> active_queries; // between begin and end
    bool queries_paused = false;                // what is drawn is not the application's
@@ -349,11 +373,10 @@ struct Context {
    BlendState no_logicop; // see toggle_logicop()
    bool change_logicop = false;
    int sent_logicop = -1;
-   // See restore_texture_units() in emit.cpp.
-   bool texture_units_disturbed = true;
+   bool texture_units_disturbed = true; // somebody bound a texture to one
+   TextureUnits units;
    // Since the last barrier of wait_for_shaders, shaders may have used what is bound to them.
    bool shaders_ran = false;
-   uint32_t sampled_slots = 0; // by all graphics shaders bound
 
    // Handles of objects whose owner is gone, to be destroyed on the host by the driver's thread.
    struct Retired {
@@ -419,7 +442,7 @@ private:
 void retire_object(Context &ctx, proto::ObjectType type, const Object &object, BoRef memory = {});
 
 // Brings the host's state up to date for a draw / a dispatch / a clear.
-void emit_draw_state(Context &ctx);
+void emit_draw_state(Context &ctx, unsigned mode); // of primitives: PIPE_PRIM_*
 void emit_compute_state(Context &ctx);
 void emit_framebuffer_state(Context &ctx);
 void emit_render_condition(Context &ctx);
@@ -451,6 +474,24 @@ struct TakenSlots {
 };
 // Gives the shader slots that those before it have not got.
 void take_slots(const Screen &screen, const Shader &shader, TakenSlots &taken, ShaderKey &key);
+
+// Sampler views and samplers: texture_units.cpp.
+void emit_views(Context &ctx, proto::ShaderStage stage, StageState &s);
+void emit_bound_samplers(Context &ctx, proto::ShaderStage stage, StageState &s);
+// Has every texture that the stages sample bound again.
+void restore_texture_units(Context &ctx, std::span<const pipe_shader_type> stages);
+// Before a draw, after the state: has what was disturbed bound again. `other_program`: state changed
+// that can make the host choose another program, which binds everything again.
+void settle_texture_units(Context &ctx, bool other_program);
+
+// Encodes a state object the first time it is needed.
+template <class T> void encode_once(Context &ctx, T &object)
+{
+   if (object.encoded)
+      return;
+   ctx.emit(object.packet);
+   object.encoded = true;
+}
 
 // Encode-at-first-use; each returns the handle to name in a command (none for nullptr).
 proto::ObjectHandle use_shader(Context &ctx, Shader *shader);

@@ -14,18 +14,24 @@ namespace {
 // Dwords: more than an index buffer and a draw take, with an upload of indices.
 constexpr uint32_t draw_room = 128;
 
+void emit_draw(Context &ctx, const proto::DrawVbo &draw)
+{
+   ctx.emit(draw);
+   ctx.units.drawn();
+}
+
 // Makes the host's state right for a draw that will find room in the same batch.
-void prepare_draw(Context &ctx)
+void prepare_draw(Context &ctx, unsigned mode)
 {
    if (ctx.queries_closed && !ctx.queries_paused) [[unlikely]]
       resume_queries(ctx);
    ctx.make_room(draw_room);
-   emit_draw_state(ctx);
+   emit_draw_state(ctx, mode);
    // State may have filled the batch, and a new one wants some of it again.
    for (int tries = 0;
         tries < 4 && (!ctx.batch.has_room(draw_room) || ctx.texture_units_disturbed); tries++) {
       ctx.make_room(draw_room);
-      emit_draw_state(ctx);
+      emit_draw_state(ctx, mode);
    }
 }
 
@@ -151,12 +157,97 @@ void draw_indirect(Context &ctx, const pipe_draw_info &info, unsigned drawid,
       use_buffer(ctx, *Resource::from(info.index.resource));
       emit_index_buffer(ctx, *Resource::from(info.index.resource), info.index_size, 0);
    }
-   ctx.emit(draw);
+   emit_draw(ctx, draw);
+}
+
+// --- many draws as one command -------------------------------------------------------------------
+
+// A DRAW_VBO takes 13 dwords and the host's work for a whole draw. Arguments in a buffer take 4 or 5, and
+// the upload of the buffer and one command for all of them: worth it from this number of draws.
+constexpr unsigned gather_from = 8;
+constexpr unsigned gather_at_most = 1024; // with one upload
+
+bool can_gather(const Context &ctx, const pipe_draw_info &info, unsigned drawid, unsigned num_draws)
+{
+   const Shader *vs = ctx.stages[PIPE_SHADER_VERTEX].shader;
+   // To the host draws of one command have numbers, which Gallium's need not have.
+   return num_draws >= gather_from && ctx.screen.gathers_draws && drawid == 0 && vs &&
+          !vs->reads_draw_id && !info.has_user_indices;
+}
+
+// As draw_direct(), by one indirect draw. False where the arguments cannot be uploaded.
+bool draw_gathered(Context &ctx, const pipe_draw_info &info, const pipe_draw_start_count_bias *draws,
+                   unsigned num_draws)
+{
+   const bool indexed = info.index_size != 0;
+   const uint32_t stride = (indexed ? 5 : 4) * sizeof(uint32_t);
+   unsigned offset = 0;
+   pipe_resource *buffer = nullptr;
+   void *mapped = nullptr;
+   u_upload_alloc(ctx.base.stream_uploader, 0, num_draws * stride, 4, &offset, &buffer, &mapped);
+   if (!mapped)
+      return false;
+
+   Resource *indices = indexed ? Resource::from(info.index.resource) : nullptr;
+   auto *to = static_cast<uint32_t *>(mapped);
+   uint32_t made = 0;
+   for (unsigned i = 0; i < num_draws; i++) {
+      const pipe_draw_start_count_bias &d = draws[i];
+      if (d.count == 0)
+         continue;
+      *to++ = d.count;
+      *to++ = info.instance_count;
+      *to++ = d.start;
+      if (indexed)
+         *to++ = uint32_t(d.index_bias);
+      *to++ = info.start_instance;
+      made++;
+   }
+   u_upload_unmap(ctx.base.stream_uploader);
+
+   if (made > 0) {
+      if (!ctx.batch.has_room(draw_room))
+         prepare_draw(ctx, info.mode);
+      if (indexed)
+         use_buffer(ctx, *indices); // it must not float: see draw_indirect
+      for (unsigned i = 0; i < num_draws && (indexed || ctx.coherent.epoch != 0); i++) {
+         const pipe_draw_start_count_bias &d = draws[i];
+         const uint32_t first = d.start * info.index_size;
+         if (d.count == 0)
+            continue;
+         if (indexed)
+            send_uploaded_indices(ctx, *indices, first, d.count * info.index_size);
+         note_draw(ctx, info, indexed ? 0 : d.start, d.count, indexed ? d.index_bias : 0, indices, first);
+      }
+      if (!ctx.batch.has_room(draw_room) || ctx.texture_units_disturbed)
+         prepare_draw(ctx, info.mode);
+      if (indexed)
+         emit_index_buffer(ctx, *indices, info.index_size, 0);
+      proto::DrawVbo draw = describe(ctx, info, 0);
+      draw.tess = proto::DrawTess{.vertices_per_patch = ctx.patch_vertices};
+      draw.indirect = proto::DrawIndirect{.resource = use_buffer(ctx, *Resource::from(buffer)),
+                                          .offset = offset,
+                                          .stride = stride,
+                                          .draw_count = made};
+      emit_draw(ctx, draw);
+   }
+   pipe_resource_reference(&buffer, nullptr);
+   return true;
 }
 
 void draw_direct(Context &ctx, const pipe_draw_info &info, unsigned drawid,
                  const pipe_draw_start_count_bias *draws, unsigned num_draws)
 {
+   if (can_gather(ctx, info, drawid, num_draws)) {
+      while (num_draws > 0) {
+         const unsigned n = std::min(num_draws, gather_at_most);
+         if (!draw_gathered(ctx, info, draws, n))
+            break;
+         draws += n;
+         num_draws -= n;
+      }
+   }
+
    Indices indices;
    if (info.index_size && !find_indices(ctx, info, draws, num_draws, indices))
       return;
@@ -169,7 +260,7 @@ void draw_direct(Context &ctx, const pipe_draw_info &info, unsigned drawid,
       if (count == 0)
          continue;
       if (!ctx.batch.has_room(draw_room))
-         prepare_draw(ctx);
+         prepare_draw(ctx, info.mode);
       draw.start = draws[i].start;
       draw.count = count;
       if (info.index_size) {
@@ -187,7 +278,7 @@ void draw_direct(Context &ctx, const pipe_draw_info &info, unsigned drawid,
          draw.tess->drawid = drawid + (info.increment_draw_id ? i : 0);
       else if (info.increment_draw_id && i > 0)
          draw.tess = proto::DrawTess{.vertices_per_patch = ctx.patch_vertices, .drawid = drawid + i};
-      ctx.emit(draw);
+      emit_draw(ctx, draw);
    }
 }
 
@@ -239,7 +330,7 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
          ctx.rasterizer_tweak = passes.pass[i];
          ctx.set_dirty(Dirty::rasterizer);
       }
-      prepare_draw(ctx);
+      prepare_draw(ctx, info->mode);
       if (from_buffer) {
          draw_indirect(ctx, *info, drawid, *indirect);
       } else if (indirect && indirect->count_from_stream_output) {
@@ -248,7 +339,7 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
          draw.start = draws[0].start;
          draw.count = draws[0].count;
          note_draw(ctx, *info, 0, 0, 0, nullptr, 0, true);
-         ctx.emit(draw);
+         emit_draw(ctx, draw);
       } else {
          draw_direct(ctx, *info, drawid, draws, num_draws);
       }

@@ -16,15 +16,6 @@ namespace {
 using proto::ObjectHandle;
 using proto::ResourceHandle;
 
-// Encodes a state object the first time it is needed.
-template <class T> void encode_once(Context &ctx, T &object)
-{
-   if (object.encoded)
-      return;
-   ctx.emit(object.packet);
-   object.encoded = true;
-}
-
 // Objects that are bound by BIND_OBJECT.
 template <class T>
 void emit_bound_object(Context &ctx, proto::ObjectType type, T *object, ObjectHandle &sent)
@@ -108,6 +99,8 @@ void toggle_logicop(Context &ctx)
       ctx.no_logicop.handle = ctx.no_logicop.packet.handle = ctx.screen.new_object();
    emit_bound_object(ctx, proto::ObjectType::blend, &ctx.no_logicop, ctx.sent_blend);
    ctx.emit(proto::DrawVbo{.count = 0, .mode = PIPE_PRIM_POINTS, .instance_count = 1, .max_index = ~0u});
+   ctx.units.drawn();
+   ctx.units.active = -1; // points have a program of their own
    emit_bound_object(ctx, proto::ObjectType::blend, ctx.blend, ctx.sent_blend);
 }
 
@@ -182,18 +175,37 @@ void emit_atomics(Context &ctx)
 
 // --- one stage -----------------------------------------------------------------------------------
 
+// How many of the first `count` dwords of two arrays it takes to reach the last that differs.
+uint32_t up_to_last_difference(const uint32_t *a, const uint32_t *b, uint32_t count)
+{
+   constexpr uint32_t chunk = 32;
+   while (count > chunk && std::memcmp(a + count - chunk, b + count - chunk, chunk * 4) == 0)
+      count -= chunk;
+   while (count > 0 && a[count - 1] == b[count - 1])
+      count--;
+   return count;
+}
+
 void emit_constants(Context &ctx, proto::ShaderStage stage, StageState &s)
 {
-   const uint32_t dwords = (s.constants_size + 3) / 4;
+   uint32_t dwords = (s.constants_size + 3) / 4;
    if (!s.constants || dwords == 0)
       return;
    // The stream carries whole dwords; Gallium's constants are whole vec4s.
    const auto *data = reinterpret_cast<const uint32_t *>(s.constants);
-   if (s.sent_constants.size() == dwords &&
-       std::memcmp(s.sent_constants.data(), data, dwords * 4) == 0)
-      return;
+   std::vector<uint32_t> &sent = s.sent_constants;
+   const bool known = ctx.screen.keeps_constants ? dwords <= sent.size() : dwords == sent.size();
+   if (known) {
+      const uint32_t differing = up_to_last_difference(data, sent.data(), dwords);
+      if (differing == 0)
+         return;
+      if (ctx.screen.keeps_constants)
+         dwords = differing;
+      std::memcpy(sent.data(), data, dwords * 4);
+   } else {
+      sent.assign(data, data + dwords);
+   }
    ctx.emit(proto::SetConstantBuffer{.stage = stage, .index = 0, .data = std::span(data, dwords)});
-   s.sent_constants.assign(data, data + dwords);
 }
 
 void emit_uniform_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
@@ -223,175 +235,111 @@ void emit_uniform_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
    }
 }
 
-// A list of object handles of which the host keeps as many as the last command reached to
-// (virglrenderer, vrend_set_num_sampler_views): send from the first change to the end.
-// True if there was something to send.
-template <class Packet, size_t N>
-bool emit_handles(Context &ctx, proto::ShaderStage stage, const std::array<ObjectHandle, N> &now,
-                  uint32_t count, std::array<ObjectHandle, N> &sent, uint32_t &sent_count,
-                  std::span<const ObjectHandle> Packet::*list)
-{
-   uint32_t first = 0;
-   const uint32_t common = std::min(count, sent_count);
-   while (first < common && now[first] == sent[first])
-      first++;
-   if (first == count && count == sent_count)
-      return false;
-   Packet packet{};
-   packet.stage = stage;
-   packet.start_slot = first;
-   packet.*list = std::span(now.data() + first, count - first);
-   ctx.emit(packet);
-   std::copy_n(now.begin() + first, count - first, sent.begin() + first);
-   sent_count = count;
-   return true;
-}
-
-// Slots the stage's shader samples, as a count from slot 0.
-uint32_t sampled_slots(const StageState &s)
-{
-   return s.shader ? 32 - std::countl_zero(s.shader->samplers) : 0;
-}
-
-void emit_views(Context &ctx, proto::ShaderStage stage, StageState &s)
-{
-   std::array<ObjectHandle, PIPE_MAX_SHADER_SAMPLER_VIEWS> now;
-   // A slot that is sampled without a view would show the host's texture unit as somebody left it.
-   const uint32_t sampled = s.shader ? s.shader->samplers : 0;
-   const uint32_t count = std::max(s.num_views, sampled_slots(s));
-   for (uint32_t i = 0; i < count; i++) {
-      note_view(ctx, s.views[i]);
-      if (SamplerView *view = SamplerView::from(s.views[i])) {
-         now[i] = use_sampler_view(ctx, view);
-         if (view->swizzled)
-            Resource::from(view->base.texture)->swizzled.store(true, std::memory_order_relaxed);
-      } else {
-         now[i] = i < 32 && (sampled >> i & 1) ? use_black_view(ctx) : ObjectHandle::none;
-      }
-   }
-   if (emit_handles<proto::SetSamplerViews>(ctx, stage, now, count, s.sent_views,
-                                            s.sent_num_views, &proto::SetSamplerViews::views) &&
-       !(s.shader && ctx.sampled_slots == 1))
-      ctx.texture_units_disturbed = true;
-}
-
-SamplerState &green_border(Context &ctx, SamplerState &sampler)
-{
-   if (!sampler.green_border) {
-      sampler.green_border = std::make_unique<SamplerState>();
-      SamplerState &made = *sampler.green_border;
-      made.packet = sampler.packet;
-      made.packet.border_color[1] = made.packet.border_color[3];
-      made.handle = made.packet.handle = ctx.screen.new_object();
-   }
-   return *sampler.green_border;
-}
-
-// `again`: also what the host already knows, to make it bind the textures anew.
-void emit_samplers(Context &ctx, proto::ShaderStage stage, StageState &s, bool again)
-{
-   std::array<ObjectHandle, PIPE_MAX_SAMPLERS> now;
-   const uint32_t count = again ? std::max(s.num_samplers, sampled_slots(s)) : s.num_samplers;
-   for (uint32_t i = 0; i < count; i++) {
-      SamplerState *sampler = s.samplers[i];
-      now[i] = ObjectHandle::none;
-      if (!sampler)
-         continue;
-      if (i < s.num_views && s.views[i] && alpha_in_green(pipe_format(s.views[i]->format)))
-         sampler = &green_border(ctx, *sampler);
-      encode_once(ctx, *sampler);
-      now[i] = sampler->handle;
-   }
-   // Unbinding trailing samplers says nothing to the host that a draw could notice.
-   if (count == 0)
-      return;
-   if (again)
-      s.sent_num_samplers = 0;
-   emit_handles<proto::BindSamplerStates>(ctx, stage, now, count, s.sent_samplers,
-                                          s.sent_num_samplers, &proto::BindSamplerStates::states);
-}
-
-// From the first to the last of the slots marked in a mask, which is cleared; empty where none is.
+// From the first to the last of the slots marked in a mask; empty where none is.
 struct SlotRange {
    unsigned first = 0, end = 0;
 
-   explicit SlotRange(uint32_t &marked)
+   explicit SlotRange(uint32_t marked)
    {
       if (marked) {
          first = std::countr_zero(marked);
          end = 32 - std::countl_zero(marked);
-         marked = 0;
       }
    }
    bool empty() const { return first == end; }
 };
 
+template <class T> bool same_bytes(const T &a, const T &b)
+{
+   static_assert(std::has_unique_object_representations_v<T>);
+   return std::memcmp(&a, &b, sizeof(T)) == 0;
+}
+
 void emit_shader_buffers(Context &ctx, proto::ShaderStage stage, StageState &s)
 {
    // What the shader has no use for would only be in the way of other stages.
    const uint32_t wanted = s.shader ? s.shader->buffers : 0;
-   uint32_t marked = std::exchange(s.buffers_changed, 0) & (wanted | s.buffer_slots.sent);
-   const SlotRange changed(marked);
-   const auto [first, end] = changed;
+   const uint32_t marked = std::exchange(s.buffers_changed, 0) & (wanted | s.buffer_slots.sent);
+   uint32_t differing = 0;
+   for (uint32_t bits = marked; bits; bits &= bits - 1) {
+      const unsigned i = std::countr_zero(bits);
+      const pipe_shader_buffer &b = s.buffers[i];
+      proto::ShaderBuffer now{};
+      const bool bound = b.buffer && (wanted >> i & 1);
+      if (bound) {
+         Resource &res = *Resource::from(b.buffer);
+         now.offset = b.buffer_offset;
+         now.length = b.buffer_size;
+         now.resource = use_buffer(ctx, res);
+         res.storage->shaders_used.store(true, std::memory_order_relaxed);
+         note_read(ctx, res, b.buffer_offset, b.buffer_size);
+         if (s.buffers_writable & (1u << i))
+            mark_buffer_written(res, b.buffer_offset, b.buffer_size);
+      }
+      if (s.buffer_slots.has(i) == bound && (!bound || same_bytes(now, s.sent_buffers[i])))
+         continue;
+      differing |= 1u << i;
+      s.buffer_slots.set(i, bound);
+      s.sent_buffers[i] = now;
+   }
+   const SlotRange changed(differing);
    if (changed.empty())
       return;
-   std::array<proto::ShaderBuffer, PIPE_MAX_SHADER_BUFFERS> now{};
-   for (unsigned i = first; i < end; i++) {
-      const pipe_shader_buffer &b = s.buffers[i];
-      s.buffer_slots.sent &= ~(1u << i);
-      if (!b.buffer || !(wanted >> i & 1))
-         continue;
-      s.buffer_slots.sent |= 1u << i;
-      Resource &res = *Resource::from(b.buffer);
-      now[i].offset = b.buffer_offset;
-      now[i].length = b.buffer_size;
-      now[i].resource = use_buffer(ctx, res);
-      res.storage->shaders_used.store(true, std::memory_order_relaxed);
-      note_read(ctx, res, b.buffer_offset, b.buffer_size);
-      if (s.buffers_writable & (1u << i))
-         mark_buffer_written(res, b.buffer_offset, b.buffer_size);
+   for (unsigned i = changed.first; i < changed.end; i++) {
+      if (!s.buffer_slots.has(i))
+         s.sent_buffers[i] = {}; // between others
    }
-   ctx.emit(proto::SetShaderBuffers{.stage = stage,
-                                    .start_slot = s.buffer_slots.base + first,
-                                    .buffers = std::span(now.data() + first, end - first)});
+   ctx.emit(proto::SetShaderBuffers{
+      .stage = stage,
+      .start_slot = s.buffer_slots.base + changed.first,
+      .buffers = std::span(s.sent_buffers.data() + changed.first, changed.end - changed.first)});
 }
 
 void emit_images(Context &ctx, proto::ShaderStage stage, StageState &s)
 {
    const uint32_t wanted = s.shader ? s.shader->images : 0;
-   uint32_t marked = std::exchange(s.images_changed, 0) & (wanted | s.image_slots.sent);
-   const SlotRange changed(marked);
-   const auto [first, end] = changed;
+   const uint32_t marked = std::exchange(s.images_changed, 0) & (wanted | s.image_slots.sent);
+   uint32_t differing = 0;
+   for (uint32_t bits = marked; bits; bits &= bits - 1) {
+      const unsigned i = std::countr_zero(bits);
+      const pipe_image_view &view = s.images[i];
+      proto::ShaderImage image{};
+      const bool bound = view.resource && (wanted >> i & 1);
+      if (bound) {
+         Resource &res = *Resource::from(view.resource);
+         image.format = host_format(res, view.format);
+         image.access = view.access;
+         fill_plane(ctx, res);
+         image.resource = use_resource(ctx, res);
+         if (res.is_buffer()) {
+            res.storage->shaders_used.store(true, std::memory_order_relaxed);
+            image.layer_offset = view.u.buf.offset;
+            image.level_size = view.u.buf.size;
+            note_read(ctx, res, view.u.buf.offset, view.u.buf.size);
+            if (view.access & PIPE_IMAGE_ACCESS_WRITE)
+               mark_buffer_written(res, view.u.buf.offset, view.u.buf.size);
+         } else {
+            image.layer_offset = view.u.tex.first_layer | uint32_t(view.u.tex.last_layer) << 16;
+            image.level_size = view.u.tex.level;
+         }
+      }
+      if (s.image_slots.has(i) == bound && (!bound || same_bytes(image, s.sent_images[i])))
+         continue;
+      differing |= 1u << i;
+      s.image_slots.set(i, bound);
+      s.sent_images[i] = image;
+   }
+   const SlotRange changed(differing);
    if (changed.empty())
       return;
-   std::array<proto::ShaderImage, PIPE_MAX_SHADER_IMAGES> now{};
-   for (unsigned i = first; i < end; i++) {
-      const pipe_image_view &view = s.images[i];
-      s.image_slots.sent &= ~(1u << i);
-      if (!view.resource || !(wanted >> i & 1))
-         continue;
-      s.image_slots.sent |= 1u << i;
-      Resource &res = *Resource::from(view.resource);
-      proto::ShaderImage &image = now[i];
-      image.format = host_format(res, view.format);
-      image.access = view.access;
-      fill_plane(ctx, res);
-      image.resource = use_resource(ctx, res);
-      if (res.is_buffer()) {
-         res.storage->shaders_used.store(true, std::memory_order_relaxed);
-         image.layer_offset = view.u.buf.offset;
-         image.level_size = view.u.buf.size;
-         note_read(ctx, res, view.u.buf.offset, view.u.buf.size);
-         if (view.access & PIPE_IMAGE_ACCESS_WRITE)
-            mark_buffer_written(res, view.u.buf.offset, view.u.buf.size);
-      } else {
-         image.layer_offset = view.u.tex.first_layer | uint32_t(view.u.tex.last_layer) << 16;
-         image.level_size = view.u.tex.level;
-      }
+   for (unsigned i = changed.first; i < changed.end; i++) {
+      if (!s.image_slots.has(i))
+         s.sent_images[i] = {}; // between others
    }
-   ctx.emit(proto::SetShaderImages{.stage = stage,
-                                   .start_slot = s.image_slots.base + first,
-                                   .images = std::span(now.data() + first, end - first)});
+   ctx.emit(proto::SetShaderImages{
+      .stage = stage,
+      .start_slot = s.image_slots.base + changed.first,
+      .images = std::span(s.sent_images.data() + changed.first, changed.end - changed.first)});
 }
 
 void emit_stage(Context &ctx, pipe_shader_type type)
@@ -407,7 +355,7 @@ void emit_stage(Context &ctx, pipe_shader_type type)
    if (is(StageDirty::views))
       emit_views(ctx, stage, s);
    if (is(StageDirty::samplers))
-      emit_samplers(ctx, stage, s, false);
+      emit_bound_samplers(ctx, stage, s);
    if (is(StageDirty::buffers))
       emit_shader_buffers(ctx, stage, s);
    if (is(StageDirty::images))
@@ -516,21 +464,6 @@ void mark_shader_writes(Context &ctx, StageState &s)
    }
 }
 
-// The host binds a texture to whichever unit is active, which is the one its last draw bound last, when
-// it uploads to it, reads it back, makes a view on it or puts such a view into a slot; and it binds
-// the texture of a slot again only when that slot's view or sampler is set (virglrenderer,
-// vrend_set_single_sampler_view, vrend_draw_bind_samplers_shader). So after any of these the samplers
-// are set again, or a draw would read somebody else's texture.
-void restore_texture_units(Context &ctx, std::span<const pipe_shader_type> stages)
-{
-   ctx.texture_units_disturbed = false;
-   for (pipe_shader_type type : stages) {
-      StageState &s = ctx.stages[type];
-      if (sampled_slots(s) > 0)
-         emit_samplers(ctx, host_stage(type), s, true);
-   }
-}
-
 // The same for what belongs to no stage, after every draw and dispatch.
 void mark_context_writes(Context &ctx)
 {
@@ -604,12 +537,19 @@ void emit_framebuffer_state(Context &ctx)
    }
 }
 
-void emit_draw_state(Context &ctx)
+void emit_draw_state(Context &ctx, unsigned mode)
 {
    note_moved_buffers(ctx);
    emit_framebuffer_state(ctx);
    const uint32_t dirty = std::exchange(ctx.dirty, 0);
    const auto is = [dirty](Dirty d) { return (dirty & uint32_t(d)) != 0; };
+   // With some state the host chooses another variant of its shaders. With this it does not.
+   constexpr uint32_t program_stays = uint32_t(Dirty::viewports) | uint32_t(Dirty::scissors) |
+                                      uint32_t(Dirty::blend_color) | uint32_t(Dirty::stencil_ref) |
+                                      uint32_t(Dirty::stages);
+   const bool points = mode == PIPE_PRIM_POINTS;
+   const bool may_change_program = (dirty & ~program_stays) || points != ctx.units.points;
+   ctx.units.points = points;
 
    if (dirty) {
       if (is(Dirty::render_condition)) {
@@ -651,13 +591,9 @@ void emit_draw_state(Context &ctx)
       if (is(Dirty::tess) && ctx.screen.caps.has_feature(proto::feature::has_tessellation_shaders))
          ctx.emit(ctx.tess);
       if (is(Dirty::shaders)) {
-         ctx.sampled_slots = 0;
          TakenSlots taken;
-         for (pipe_shader_type stage : graphics_stages) {
+         for (pipe_shader_type stage : graphics_stages)
             emit_shader(ctx, stage, taken);
-            if (const Shader *shader = ctx.stages[stage].shader)
-               ctx.sampled_slots += std::popcount(shader->samplers);
-         }
       }
       // Another shader may have moved its stage's slots.
       const uint32_t stages_bit = uint32_t(Dirty::stages);
@@ -682,8 +618,7 @@ void emit_draw_state(Context &ctx)
       if (is(Dirty::streamout))
          emit_streamout(ctx);
    }
-   if (ctx.texture_units_disturbed)
-      restore_texture_units(ctx, graphics_stages);
+   settle_texture_units(ctx, may_change_program);
    if (ctx.change_logicop)
       toggle_logicop(ctx);
    note_newly_tracked(ctx);

@@ -235,13 +235,16 @@ bool draw_unfilled(Context &ctx, const pipe_draw_info &info, unsigned drawid,
       return false;
 
    const bool lines = rs.fill_front == PIPE_POLYGON_MODE_LINE;
+   // What is captured is drawn as triangles. Where a context does that, polygons look alike with it and
+   // without.
+   const bool captured = ctx.has_capturing_shaders.load(std::memory_order_relaxed);
    bool flags = vs->edge_flag >= 0;
    bool seams = false; // the host would draw where it cuts the polygon in triangles
    switch (info.mode) {
    case PIPE_PRIM_TRIANGLES:
       break;
    case PIPE_PRIM_POLYGON:
-      seams = lines;
+      seams = lines && !captured;
       break;
    case PIPE_PRIM_TRIANGLE_STRIP:
    case PIPE_PRIM_TRIANGLE_FAN:
@@ -282,7 +285,7 @@ bool draw_unfilled(Context &ctx, const pipe_draw_info &info, unsigned drawid,
    }
 
    // Flags that hide nothing are no reason to lose what is special.
-   if (special && !hides)
+   if ((special || captured) && !hides)
       return false;
 
    pipe_draw_info kept = info;

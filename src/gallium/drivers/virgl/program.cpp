@@ -49,6 +49,7 @@ void look_at_text(Shader &shader)
    shader.buffers = declared(text, "BUFFER");
    shader.images = declared(text, "IMAGE");
    shader.queries_size = text.find("RESQ ") != std::string::npos;
+   shader.reads_draw_id = text.find(", DRAWID") != std::string::npos;
 }
 
 // Of the primitives that a geometry or tessellation shader makes.
@@ -78,6 +79,8 @@ void *create_graphics_shader(pipe_context *pipe, const pipe_shader_state *state)
    shader->captured_vertices = captured_vertices_of(*state);
    shader->valid = shader_translate(ctx.screen, stage, *state, shader->text);
    look_at_text(*shader);
+   if (shader->text.stream_output.num_outputs > 0)
+      ctx.has_capturing_shaders.store(true, std::memory_order_relaxed);
    return shader;
 }
 

@@ -49,6 +49,11 @@ pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws, const Opt
                                  1u << PIPE_PRIM_TRIANGLES | 1u << PIPE_PRIM_TRIANGLE_STRIP |
                                  1u << PIPE_PRIM_TRIANGLE_FAN;
    screen->primitives = screen->caps.prim_mask | every_gl;
+   // The host's array of constants only grows, and shaders read as much of it as they declare
+   // (virglrenderer, vrend_set_constants; before the first numbered version it was made anew each time).
+   screen->keeps_constants = screen->caps.host_feature_check_version >= 1;
+   screen->gathers_draws = screen->has(proto::cap::multi_draw_indirect) &&
+                           screen->caps.has_feature(proto::feature::has_indirect_draw);
    slab_create_parent(&screen->transfer_pool, sizeof(struct threaded_transfer), 64);
    util_idalloc_mt_init_tc(&screen->buffer_ids);
 

@@ -42,6 +42,10 @@ struct Screen {
    bool emulate_bgra = false;
    // Bit n: the host draws PIPE_PRIM n itself.
    uint32_t primitives = 0;
+   // What lies behind the end of a shorter SET_CONSTANT_BUFFER stays as it was.
+   bool keeps_constants = false;
+   // The host draws from many arguments in a buffer.
+   bool gathers_draws = false;
    // For the frontend's compiler; shaders point to it.
    std::shared_ptr<const nir_shader_compiler_options> nir_options;
    std::unique_ptr<StreamObserver> observer; // only where VERGLAS_DEBUG asks for it
