@@ -67,6 +67,21 @@ TEST(Submissions, WaitingCostsOneRoundTrip)
    EXPECT_EQ(m.dwords, (std::vector<uint32_t>{0, 1}));
 }
 
+TEST(Submissions, AnExpectedWaitIsAskedForWithTheSubmission)
+{
+   Pair p;
+   auto a = p.ws->create_resource(texture_desc(4, 4));
+   Bo *bos[] = {a.get()};
+   for (unsigned i = 1; i <= 5; i++) {
+      p.ws->expect_wait();
+      p.ws->submit({}, bos, -1, nullptr);
+      // Nothing is sent any more, so the server has the question without us.
+      ASSERT_TRUE(p.server.wait_for(resource_busy_wait, i));
+      ASSERT_TRUE(p.ws->wait_idle(*a, UINT64_MAX));
+      EXPECT_EQ(p.server.count(resource_busy_wait), i);
+   }
+}
+
 TEST(Submissions, AskingDoesNotWait)
 {
    Pair p;

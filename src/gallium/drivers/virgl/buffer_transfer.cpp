@@ -188,6 +188,7 @@ bool read_back(Screen &screen, Context *ctx, Storage &storage, uint32_t offset, 
          ctx->make_room(1 + packet.payload_dwords());
          ctx->batch.reference(bo);
          ctx->batch.write(packet);
+         ws.expect_wait();
          ctx->submit();
          if (!ws.wait_idle(bo, UINT64_MAX) || ws.lost())
             return false;
@@ -316,7 +317,7 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
       screen.ws->wait_idle(*storage.bo, UINT64_MAX);
    }
 
-   Transfer *transfer = new_transfer(resource, level, usage, *box);
+   Transfer *transfer = new_transfer(ctx, resource, level, usage, *box, other_thread);
    transfer->storage = res.storage;
    transfer->persistent = persistent;
    // Its writes are announced by nobody.
@@ -327,7 +328,7 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
       // few callers expect a map to fail; what is written there goes nowhere.
       transfer->heap.reset(new (std::nothrow) std::byte[box->width]());
       if (!transfer->heap) {
-         delete_transfer(transfer);
+         delete_transfer(ctx, transfer, other_thread);
          return nullptr;
       }
       memory = transfer->heap.get() - box->x;
@@ -374,7 +375,7 @@ void buffer_unmap(pipe_context *pipe, pipe_transfer *t)
       transfer->storage->unsent_writes.fetch_sub(1, std::memory_order_acq_rel);
    if (transfer->persistent)
       transfer->storage->tracked()->open.fetch_sub(1, std::memory_order_acq_rel);
-   delete_transfer(transfer);
+   delete_transfer(Context::from(pipe), transfer);
 }
 
 void buffer_subdata(pipe_context *pipe, pipe_resource *resource, unsigned usage, unsigned offset,
@@ -510,9 +511,11 @@ bool is_resource_busy(pipe_screen *pscreen, pipe_resource *resource, unsigned)
 
 } // namespace
 
-Transfer *new_transfer(pipe_resource *resource, unsigned level, unsigned usage, const pipe_box &box)
+Transfer *new_transfer(Context &ctx, pipe_resource *resource, unsigned level, unsigned usage,
+                       const pipe_box &box, bool unsynchronised)
 {
-   auto *transfer = new Transfer{};
+   // Made by one thread and deleted by another, which malloc takes badly.
+   auto *transfer = new (slab_alloc(unsynchronised ? &ctx.maps_unsynchronised : &ctx.maps)) Transfer{};
    pipe_transfer &t = transfer->base.b;
    pipe_resource_reference(&t.resource, resource);
    t.level = level;
@@ -521,11 +524,12 @@ Transfer *new_transfer(pipe_resource *resource, unsigned level, unsigned usage, 
    return transfer;
 }
 
-void delete_transfer(Transfer *transfer)
+void delete_transfer(Context &ctx, Transfer *transfer, bool unsynchronised)
 {
    pipe_resource_reference(&transfer->proxy, nullptr);
    pipe_resource_reference(&transfer->base.b.resource, nullptr);
-   delete transfer;
+   transfer->~Transfer();
+   slab_free(unsynchronised ? &ctx.maps_unsynchronised : &ctx.maps, transfer);
 }
 
 bool settle(Context &ctx, Resource &buffer)

@@ -284,6 +284,8 @@ struct Context {
    Batch batch;
    StagingPool staging;
    FloatingPool floating;
+   // For Transfers of the driver's thread, and of the program's.
+   slab_child_pool maps, maps_unsynchronised;
    bool settled_unsent = false;
    uint32_t floating_epoch = 0; // up to which bindings were looked at
    CoherentUses coherent;
@@ -390,9 +392,16 @@ struct Context {
 
    explicit Context(Screen &s) : base{}, screen(s), batch(*s.ws, s.observer.get()), staging(*s.ws, *this)
    {
+      slab_create_child(&maps, &s.map_pool);
+      slab_create_child(&maps_unsynchronised, &s.map_pool);
       screen.contexts.fetch_add(1, std::memory_order_relaxed);
    }
-   ~Context() { screen.contexts.fetch_sub(1, std::memory_order_relaxed); }
+   ~Context()
+   {
+      slab_destroy_child(&maps);
+      slab_destroy_child(&maps_unsynchronised);
+      screen.contexts.fetch_sub(1, std::memory_order_relaxed);
+   }
 
    static Context &from(pipe_context *c) { return *reinterpret_cast<Context *>(c); }
 

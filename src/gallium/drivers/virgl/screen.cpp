@@ -8,6 +8,7 @@
 #include "util/u_threaded_context.h"
 
 #include "limits.hpp"
+#include "transfer.hpp"
 
 namespace virgl {
 
@@ -20,6 +21,7 @@ void screen_destroy(pipe_screen *pscreen)
    if (screen->shader_cache)
       disk_cache_destroy(screen->shader_cache);
    slab_destroy_parent(&screen->transfer_pool);
+   slab_destroy_parent(&screen->map_pool);
    util_idalloc_mt_fini(&screen->buffer_ids);
    delete screen;
    if (sws && sws->destroy)
@@ -55,6 +57,7 @@ pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws, const Opt
    screen->gathers_draws = screen->has(proto::cap::multi_draw_indirect) &&
                            screen->caps.has_feature(proto::feature::has_indirect_draw);
    slab_create_parent(&screen->transfer_pool, sizeof(struct threaded_transfer), 64);
+   slab_create_parent(&screen->map_pool, sizeof(Transfer), 64);
    util_idalloc_mt_init_tc(&screen->buffer_ids);
 
    screen->base.destroy = screen_destroy;

@@ -51,7 +51,8 @@ struct Screen {
    std::unique_ptr<StreamObserver> observer; // only where VERGLAS_DEBUG asks for it
 
    struct disk_cache *shader_cache = nullptr;
-   slab_parent_pool transfer_pool;
+   slab_parent_pool transfer_pool; // threaded_context's
+   slab_parent_pool map_pool;      // ours
    util_idalloc_mt buffer_ids;
    std::mutex ids_lock;
    std::mutex pictures_lock; // Bo::picture

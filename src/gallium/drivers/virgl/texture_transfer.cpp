@@ -185,8 +185,10 @@ bool read_back(Context &ctx, Resource &res, unsigned level, pipe_box box)
       }
    }
    ctx.texture_units_disturbed = true;
-   if (in_stream)
+   if (in_stream) {
+      ws.expect_wait();
       ctx.submit();
+   }
    return ws.wait_idle(res.bo(), UINT64_MAX) && !ws.lost();
 }
 
@@ -347,7 +349,7 @@ void *texture_map(pipe_context *pipe, pipe_resource *resource, unsigned level, u
    Context &ctx = Context::from(pipe);
    Resource &res = *Resource::from(resource);
    fill_plane(ctx, res);
-   Transfer *transfer = new_transfer(resource, level, usage, *box);
+   Transfer *transfer = new_transfer(ctx, resource, level, usage, *box);
    transfer->storage = res.storage;
    const bool whole_box_written =
       (usage & PIPE_MAP_WRITE) && !(usage & PIPE_MAP_READ) &&
@@ -372,7 +374,7 @@ void *texture_map(pipe_context *pipe, pipe_resource *resource, unsigned level, u
       }
    }
    if (!texels) {
-      delete_transfer(transfer);
+      delete_transfer(ctx, transfer);
       return nullptr;
    }
    *out = &transfer->base.b;
@@ -406,7 +408,7 @@ void texture_unmap(pipe_context *pipe, pipe_transfer *t)
          }
       }
    }
-   delete_transfer(&transfer);
+   delete_transfer(ctx, &transfer);
 }
 
 void texture_subdata(pipe_context *pipe, pipe_resource *resource, unsigned level, unsigned usage,

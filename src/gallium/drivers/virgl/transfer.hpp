@@ -27,8 +27,11 @@ struct Transfer {
    static Transfer *from(pipe_transfer *t) { return reinterpret_cast<Transfer *>(t); }
 };
 
-Transfer *new_transfer(pipe_resource *resource, unsigned level, unsigned usage, const pipe_box &box);
-void delete_transfer(Transfer *transfer);
+// `unsynchronised`: on the program's thread, while the driver's may be at work.
+Transfer *new_transfer(Context &ctx, pipe_resource *resource, unsigned level, unsigned usage,
+                       const pipe_box &box, bool unsynchronised = false);
+// On the thread that made it, or on the driver's.
+void delete_transfer(Context &ctx, Transfer *transfer, bool unsynchronised = false);
 
 // texture_transfer.cpp
 void context_init_texture_transfers(pipe_context &pipe);

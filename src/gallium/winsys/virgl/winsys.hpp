@@ -289,6 +289,10 @@ public:
       return number && transfer_from_host(fetched, 0, all, {}) ? number : 0;
    }
 
+   // The next submission is going to be waited for at once, by wait_idle(): what that takes had better
+   // go with it.
+   virtual void expect_wait() {}
+
    // Whether submission `number` and all before it are known to be complete: no system call.
    bool known_complete(uint64_t number) const
    {

@@ -72,6 +72,7 @@ public:
                    int *out_fence_fd, bool awaited) override;
    uint64_t submit_and_fetch(std::span<const uint32_t> commands, std::span<Bo *const> bos,
                              int in_fence_fd, int *out_fence_fd, Bo &fetched) override;
+   void expect_wait() override { curious_.store(true, std::memory_order_relaxed); }
    bool wait_submission(uint64_t number, uint64_t timeout_ns) override;
    bool wait_idle(Bo &bo, uint64_t timeout_ns) override;
    bool poll_host() override;
@@ -156,7 +157,8 @@ private:
    };
    Question last_idle_, last_waited_;
    uint32_t submissions_since_question_ = 0;
-   // Somebody found only busy buffers in the cache: the next submission asks how far the host is.
+   // Somebody found only busy buffers in the cache, or is going to wait: the next submission asks how far
+   // the host is.
    std::atomic<bool> curious_{false};
 
    std::mutex recv_mutex_;
