@@ -100,29 +100,53 @@ void units(Test &t)
 void stages(Test &t)
 {
    t.clear({0, 0, 0});
-   const GLuint program = t.program(
+   const char *const vertex =
       "in vec3 position; in vec2 texcoord; out vec2 at; out vec4 one; uniform sampler2D a;\n"
-      "void main() { at = texcoord; one = texture(a, vec2(0.5)); gl_Position = vec4(position, 1.0); }\n",
-      "in vec2 over; in vec4 two; out vec4 result; uniform sampler2D b, c;\n"
-      "void main() { result = over.y < 0.5 ? two : over.x < 0.5 ? texture(b, vec2(0.5))\n"
-      ": texture(c, vec2(0.5)); }\n",
+      "void main() { at = texcoord; one = texture(a, vec2(0.5)); gl_Position = vec4(position, 1.0); }\n";
+   const char *const geometry =
       "layout(triangles) in; layout(triangle_strip, max_vertices = 3) out; uniform sampler2D d;\n"
       "in vec2 at[]; in vec4 one[]; out vec2 over; out vec4 two;\n"
       "void main() { for (int i = 0; i < 3; i++) { over = at[i];\n"
       "two = at[i].x < 0.5 ? one[i] : texture(d, vec2(0.5)); gl_Position = gl_in[i].gl_Position;\n"
-      "EmitVertex(); } EndPrimitive(); }\n");
+      "EmitVertex(); } EndPrimitive(); }\n";
+   const std::array<GLuint, 4> programs = {
+      t.program(vertex,
+                "in vec2 over; in vec4 two; out vec4 result; uniform sampler2D b, c;\n"
+                "void main() { result = over.y < 0.5 ? two : over.x < 0.5 ? texture(b, vec2(0.5))\n"
+                ": texture(c, vec2(0.5)); }\n",
+                geometry),
+      t.program(vertex,
+                "in vec2 over; in vec4 two; out vec4 result; uniform sampler2D b;\n"
+                "void main() { result = over.y < 0.5 ? two : 1.0 - texture(b, vec2(0.5)); }\n",
+                geometry),
+      // More units, and none for a geometry shader.
+      t.program(vertex,
+                "in vec2 at; in vec4 one; out vec4 result; uniform sampler2D b, c, d;\n"
+                "void main() { result = at.y < 0.5 ? one : at.x < 0.3 ? texture(b, vec2(0.5))\n"
+                ": at.x < 0.6 ? texture(c, vec2(0.5)) : texture(d, vec2(0.5)); }\n"),
+      t.program(vertex, "in vec2 at; in vec4 one; out vec4 result;\n"
+                        "void main() { result = one * at.x; }\n")};
    std::vector<GLuint> textures;
    for (int i = 0; i < 9; i++)
       textures.push_back(texel(t, i));
-   for (int i = 0; i < 4; i++) {
-      const char name[] = {static_cast<char>('a' + i), 0};
-      glUniform1i(glGetUniformLocation(program, name), i);
+   for (const GLuint program : programs) {
+      glUseProgram(program);
+      for (int i = 0; i < 4; i++) {
+         const char name[] = {static_cast<char>('a' + i), 0};
+         glUniform1i(glGetUniformLocation(program, name), i);
+      }
    }
    Random random(9);
    for (int i = 0; i < tiles; i++) {
       const uint32_t what = random.next() >> 8;
       glActiveTexture(GL_TEXTURE0 + what % 4);
       glBindTexture(GL_TEXTURE_2D, textures[(what >> 4) % textures.size()]);
+      if ((what >> 8) % 3 == 0)
+         glUseProgram(programs[(what >> 12) % programs.size()]);
+      if ((what >> 16) % 24 == 0) // links, and is not used
+         t.program(vertex, "in vec2 at; in vec4 one; out vec4 result; uniform sampler2D b;\n"
+                           "void main() { result = one + texture(b, at) * " +
+                              std::to_string(i) + ".0; }\n");
       t.tile(i, columns);
       t.rect();
    }

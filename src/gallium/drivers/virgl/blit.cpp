@@ -312,7 +312,6 @@ void resource_copy_region(pipe_context *pipe, pipe_resource *dst_res, unsigned d
    }
    ctx.texture_units_disturbed = true;
    ctx.emit(packet);
-   ctx.send_settled();
 }
 
 void flush_resource(pipe_context *, pipe_resource *) {}

@@ -341,6 +341,19 @@ void *buffer_map(pipe_context *pipe, pipe_resource *resource, unsigned level, un
    return memory + box->x;
 }
 
+// After the CPU wrote to memory: true where that is all, because the buffer floats. With the lock, since
+// another context may be about to settle it with what was there before.
+bool write_afloat(Context &ctx, Storage &storage, uint32_t bytes)
+{
+   if (!storage.afloat())
+      return false;
+   std::lock_guard hold(ctx.screen.floating_lock);
+   if (!storage.afloat())
+      return false;
+   floating_written(ctx, storage, bytes);
+   return true;
+}
+
 void written(Context &ctx, Transfer &transfer, uint32_t offset, uint32_t size)
 {
    Resource &res = *Resource::from(transfer.base.b.resource);
@@ -350,10 +363,8 @@ void written(Context &ctx, Transfer &transfer, uint32_t offset, uint32_t size)
    if (transfer.storage->is_constants() || transfer.storage->host_memory ||
        transfer.storage->tracked())
       return;
-   if (transfer.storage->afloat()) {
-      floating_written(ctx, *transfer.storage, size);
+   if (write_afloat(ctx, *transfer.storage, size))
       return;
-   }
    if (res.base.b.flags & resource_flag_stream)
       util_range_add(&res.base.b, &res.unsent, offset, offset + size);
    else
@@ -400,9 +411,7 @@ void buffer_subdata(pipe_context *pipe, pipe_resource *resource, unsigned usage,
    else
       mark_host_written(res, offset, size);
    util_range_add(resource, &res.base.valid_buffer_range, offset, offset + size);
-   if (storage.afloat())
-      floating_written(ctx, storage, size);
-   if (storage.afloat() || !storage.bo)
+   if (write_afloat(ctx, storage, size) || !storage.bo)
       return;
    wait_for_shaders(ctx, storage);
    upload_bytes(ctx, *storage.bo, offset, static_cast<const std::byte *>(data), size);
@@ -542,14 +551,21 @@ bool settle(Context &ctx, Resource &buffer)
    storage.bo = screen.ws->create_resource(describe_buffer(screen, buffer.pipe()));
    if (!storage.bo)
       return false;
-   upload_bytes(ctx, *storage.bo, 0, storage.cpu.get(), buffer.base.b.width0);
-   ctx.settled_unsent |= screen.contexts.load(std::memory_order_relaxed) > 1;
+   // Not in the stream of this context: others may name the new Bo before this one submits.
+   const uint32_t size = buffer.base.b.width0;
+   std::byte *memory = storage.bo->map();
+   if (memory)
+      std::memcpy(memory, storage.cpu.get(), size);
+   const Box all{.width = size};
+   if (!memory || !screen.ws->transfer_to_host(*storage.bo, 0, all, {})) {
+      storage.bo.reset();
+      return false;
+   }
    const Context *user = storage.floating.user.load(std::memory_order_acquire);
    if (user == &ctx)
       storage.floating.slab.reset();
    storage.floating.settled.store(true, std::memory_order_release);
-   if (user)
-      screen.floating_epoch.fetch_add(1, std::memory_order_release);
+   screen.floating_epoch.fetch_add(1, std::memory_order_release);
    return true;
 }
 
@@ -594,9 +610,7 @@ void copy_buffer_from_memory(Context &ctx, Resource &dst, uint32_t offset, Resou
       std::memcpy(mirror + offset, data, size);
    else
       mark_host_written(dst, offset, size);
-   if (to.afloat())
-      floating_written(ctx, to, size);
-   if (to.afloat() || !to.bo)
+   if (write_afloat(ctx, to, size) || !to.bo)
       return;
    wait_for_shaders(ctx, to);
    if (ctx.screen.copies_from_staging() && src.storage->bo)

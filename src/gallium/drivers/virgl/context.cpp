@@ -198,7 +198,7 @@ bool create_uploaders(Context &ctx)
    u_upload_disable_persistent(p.stream_uploader); // it says what it writes: cheaper than looking
    // Constants go into the stream from plain memory, which can stay mapped for ever.
    force_persistent_maps = true;
-   p.const_uploader = u_upload_create(&p, 256 * 1024, PIPE_BIND_CONSTANT_BUFFER,
+   p.const_uploader = u_upload_create(&p, ConstantBlocks::bytes, PIPE_BIND_CONSTANT_BUFFER,
                                       PIPE_USAGE_DEFAULT, resource_flag_constants);
    force_persistent_maps = false;
    return p.const_uploader != nullptr;
@@ -282,6 +282,13 @@ void set_hw_atomic_buffers_threaded(pipe_context *wrapped, unsigned start, unsig
    wrapped->callback(wrapped, bind_queued_atomics, queued.release(), false);
 }
 
+// What was added to an uploader's buffer is sent when a binding names it (use_buffer), and an addition that
+// goes on where the last one ended may look like it.
+bool is_streamed(const pipe_resource *resource)
+{
+   return resource && (resource->flags & resource_flag_stream);
+}
+
 // Programs set the same buffers with each change of a format or of the array object. Dropping that here
 // keeps the queue short: what wakes the other thread up for the next part of it is dearer than a draw.
 void set_vertex_buffers_threaded(pipe_context *wrapped, unsigned start, unsigned count,
@@ -295,7 +302,8 @@ void set_vertex_buffers_threaded(pipe_context *wrapped, unsigned start, unsigned
    for (unsigned i = 0; same && i < count; i++) {
       same = buffers[i].buffer.resource == last.buffers[i].buffer.resource &&
              buffers[i].buffer_offset == last.buffers[i].buffer_offset &&
-             buffers[i].stride == last.buffers[i].stride && !buffers[i].is_user_buffer;
+             buffers[i].stride == last.buffers[i].stride && !buffers[i].is_user_buffer &&
+             !is_streamed(buffers[i].buffer.resource);
    }
    if (same) {
       for (unsigned i = 0; take_ownership && i < count; i++) {
@@ -327,6 +335,7 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    p.priv = priv;
    p.destroy = destroy;
    p.set_debug_callback = set_debug_callback;
+   ctx->robust = (flags & PIPE_CONTEXT_ROBUST_BUFFER_ACCESS) != 0;
    context_init_objects(*ctx);
    context_init_views(*ctx);
    context_init_shaders(*ctx);

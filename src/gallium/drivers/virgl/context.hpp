@@ -281,12 +281,12 @@ struct Context {
    Screen &screen;
    uint32_t sub_ctx = 0;
    bool sub_ctx_made = false;
+   bool robust = false; // PIPE_CONTEXT_ROBUST_BUFFER_ACCESS
    Batch batch;
    StagingPool staging;
    FloatingPool floating;
    // For Transfers of the driver's thread, and of the program's.
    slab_child_pool maps, maps_unsynchronised;
-   bool settled_unsent = false;
    uint32_t floating_epoch = 0; // up to which bindings were looked at
    CoherentUses coherent;
    primconvert_context *primconvert = nullptr;
@@ -424,15 +424,6 @@ struct Context {
    {
       if (batch.empty() || !batch.has_room(dwords)) [[unlikely]]
          open_batch();
-   }
-   // After a command: what settle() uploaded must not wait for this context's next flush where there are
-   // others, to whom the program may have promised it long ago.
-   void send_settled()
-   {
-      if (settled_unsent) [[unlikely]] {
-         settled_unsent = false;
-         submit();
-      }
    }
    // Submits what is recorded. A fence to attach must have been attached before.
    void submit(int *out_fence_fd = nullptr);

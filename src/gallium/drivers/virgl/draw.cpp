@@ -171,8 +171,10 @@ bool can_gather(const Context &ctx, const pipe_draw_info &info, unsigned drawid,
 {
    const Shader *vs = ctx.stages[PIPE_SHADER_VERTEX].shader;
    // To the host draws of one command have numbers, which Gallium's need not have.
+   // GLES 3.1 captures no indirect draws.
    return num_draws >= gather_from && ctx.screen.gathers_draws && drawid == 0 && vs &&
-          !vs->reads_draw_id && !info.has_user_indices;
+          !vs->reads_draw_id && !info.has_user_indices && ctx.num_streamout == 0 &&
+          (!info.index_size || info.index.resource);
 }
 
 // As draw_direct(), by one indirect draw. False where the arguments cannot be uploaded.
@@ -219,6 +221,7 @@ bool draw_gathered(Context &ctx, const pipe_draw_info &info, const pipe_draw_sta
             send_uploaded_indices(ctx, *indices, first, d.count * info.index_size);
          note_draw(ctx, info, indexed ? 0 : d.start, d.count, indexed ? d.index_bias : 0, indices, first);
       }
+      use_buffer(ctx, *Resource::from(buffer)); // without staging memory its upload takes much room
       if (!ctx.batch.has_room(draw_room) || ctx.texture_units_disturbed)
          prepare_draw(ctx, info.mode);
       if (indexed)
@@ -344,7 +347,6 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
          draw_direct(ctx, *info, drawid, draws, num_draws);
       }
    }
-   ctx.send_settled();
 }
 
 void launch_grid(pipe_context *pipe, const pipe_grid_info *info)
@@ -369,7 +371,6 @@ void launch_grid(pipe_context *pipe, const pipe_grid_info *info)
       note_read(ctx, *Resource::from(info->indirect), info->indirect_offset, 3 * sizeof(uint32_t));
    }
    ctx.emit(packet);
-   ctx.send_settled();
 }
 
 void texture_barrier(pipe_context *pipe, unsigned flags)

@@ -528,6 +528,7 @@ void emit_framebuffer_state(Context &ctx)
       ctx.sent_num_color_buffers = fb.nr_cbufs;
       ctx.sent_color_buffers = color;
       ctx.sent_depth_stencil = zs;
+      ctx.units.other_program = true; // fragment shaders depend on formats
    }
    if (!any && ctx.screen.has(proto::cap::fb_no_attach)) {
       ctx.emit(proto::SetFramebufferStateNoAttach{.width = fb.width,

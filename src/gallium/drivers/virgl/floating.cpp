@@ -39,7 +39,7 @@ bool place(Context &ctx, Resource &buffer)
    // Little by little is what a buffer of its own takes best.
    if (f.slab && size > 256 && f.written < size / 4)
       return false;
-   f.changed.store(false, std::memory_order_relaxed);
+   f.changed.exchange(false, std::memory_order_acq_rel);
    if (!ctx.floating.add(ctx, storage.cpu.get(), size, f.slab, f.offset)) {
       f.changed.store(true, std::memory_order_relaxed);
       return false;
@@ -97,7 +97,10 @@ BufferPlace place_buffer_slow(Context &ctx, Resource &buffer, uint32_t bound_as)
    const Context *user = f.user.load(std::memory_order_acquire);
    if (!user && f.user.compare_exchange_strong(user, &ctx, std::memory_order_acq_rel))
       user = &ctx;
-   if (user != &ctx || !place(ctx, buffer))
+   // A read behind a buffer's end must not show what is beside it in the slab. Uniform buffers are bound
+   // with their sizes.
+   const bool strict = ctx.robust && !(bound_as & ~placed_for_vertices);
+   if (user != &ctx || strict || !place(ctx, buffer))
       return {use_buffer(ctx, buffer), 0}; // settles it
    f.bound_as |= bound_as;
    ctx.batch.reference(*f.slab);

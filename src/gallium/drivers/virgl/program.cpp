@@ -159,6 +159,7 @@ void link_shader(pipe_context *pipe, void **handles)
                               .tess_ctrl = used[PIPE_SHADER_TESS_CTRL],
                               .tess_eval = used[PIPE_SHADER_TESS_EVAL],
                               .compute = used[PIPE_SHADER_COMPUTE]});
+   ctx.units.other_program = true; // to the next draw it is as if there had been another
 }
 
 } // namespace

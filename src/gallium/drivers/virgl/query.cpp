@@ -57,7 +57,7 @@ bool host_query_type(pipe_query_type type, proto::QueryType &out)
 }
 
 // Dwords: more than the making of a query and a request of its result.
-constexpr uint32_t query_room = 32;
+constexpr uint32_t query_room = 64;
 
 bool is_64_bit(pipe_query_type type)
 {

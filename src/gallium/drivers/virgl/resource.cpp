@@ -55,7 +55,7 @@ bool may_float(const Screen &screen, const pipe_resource &t)
    constexpr unsigned bind = PIPE_BIND_VERTEX_BUFFER | PIPE_BIND_INDEX_BUFFER |
                              PIPE_BIND_CONSTANT_BUFFER;
    return t.width0 <= floating_bytes && t.flags == 0 && !(t.bind & ~bind) &&
-          screen.copies_from_staging();
+          screen.copies_from_staging() && screen.limits->uniform_buffer_alignment <= 256;
 }
 
 pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const void *front)
@@ -66,7 +66,9 @@ pipe_resource *create(pipe_screen *pscreen, const pipe_resource *templ, const vo
 
    if (res->is_buffer()) {
       if (t.flags & resource_flag_constants) {
-         if (!res->storage->allocate_cpu(t.width0)) {
+         if (t.width0 == ConstantBlocks::bytes)
+            res->storage->cpu = screen.constant_blocks.take();
+         if (!res->storage->cpu && !res->storage->allocate_cpu(t.width0)) {
             resource_discard(res);
             return nullptr;
          }
@@ -126,6 +128,10 @@ void resource_destroy(pipe_screen *pscreen, pipe_resource *resource)
       screen.sws->displaytarget_destroy(screen.sws, res->dt);
    if (res->base.buffer_id_unique)
       util_idalloc_mt_free(&screen.buffer_ids, res->base.buffer_id_unique);
+   // Nobody else has the storage of such a buffer: it is never replaced or shared.
+   if ((resource->flags & resource_flag_constants) && resource->width0 == ConstantBlocks::bytes &&
+       res->storage->cpu && res->storage.use_count() == 1)
+      screen.constant_blocks.give(std::move(res->storage->cpu));
    resource_discard(res);
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "pipe/p_screen.h"
 #include "util/disk_cache.h"
@@ -18,6 +19,7 @@
 #include "debug.hpp"
 #include "options.hpp"
 #include "protocol/caps.hpp"
+#include "storage.hpp"
 
 struct sw_winsys;
 struct nir_shader_compiler_options;
@@ -27,6 +29,33 @@ namespace virgl {
 // Limits derived once from the capset, inside the bounds that Gallium and the protocol allow: what a
 // host says is believed only within reason (see limits.cpp).
 struct Limits;
+
+// Memory of the constant uploaders' buffers that are gone: a new one from the system costs a fault for
+// each page, which is dearer than the constants in it.
+class ConstantBlocks {
+public:
+   static constexpr size_t bytes = 256 * 1024; // what uploaders ask for, unless they need more
+   Storage::Memory take()
+   {
+      std::lock_guard hold(lock_);
+      if (free_.empty())
+         return {};
+      Storage::Memory last = std::move(free_.back());
+      free_.pop_back();
+      return last;
+   }
+   void give(Storage::Memory memory)
+   {
+      std::lock_guard hold(lock_);
+      if (free_.size() < most)
+         free_.push_back(std::move(memory));
+   }
+
+private:
+   static constexpr size_t most = 16; // about what threaded_context has in its queue at a time
+   std::mutex lock_;
+   std::vector<Storage::Memory> free_;
+};
 
 struct Screen {
    pipe_screen base; // first: Gallium's handle is the address of this member
@@ -53,6 +82,7 @@ struct Screen {
    struct disk_cache *shader_cache = nullptr;
    slab_parent_pool transfer_pool; // threaded_context's
    slab_parent_pool map_pool;      // ours
+   ConstantBlocks constant_blocks;
    util_idalloc_mt buffer_ids;
    std::mutex ids_lock;
    std::mutex pictures_lock; // Bo::picture

@@ -27,7 +27,8 @@ struct Storage {
    BoRef bo;
    // Instead of a Bo: memory that only the guest reads (the constant uploader's buffers, whose
    // contents travel inside SET_CONSTANT_BUFFER; what floats).
-   std::unique_ptr<std::byte[], FreeMemory> cpu;
+   using Memory = std::unique_ptr<std::byte[], FreeMemory>;
+   Memory cpu;
    static constexpr size_t cpu_alignment = 64; // PIPE_CAP_MIN_MAP_BUFFER_ALIGNMENT
    bool allocate_cpu(size_t size)
    {

@@ -206,7 +206,10 @@ void settle_texture_units(Context &ctx, bool other_program)
    const auto is_rebound = [&](int number) {
       return (units.rebound[number / slots_per_stage] >> (number % slots_per_stage) & 1) != 0;
    };
-   bool all = ctx.texture_units_disturbed;
+   // With another program the host binds what vertex and fragment shaders sample again, but not what
+   // the others do, which may have other units in it (virglrenderer, vrend_select_program).
+   bool all = ctx.texture_units_disturbed ||
+              (units.other_program && units.last >= slot_number(proto::ShaderStage::geometry, 0));
    if (!all && units.views_set && !(units.active >= 0 && is_rebound(units.active))) {
       if (units.active >= 0 && is_sampled(ctx, units.active))
          rebind_slot(ctx, units.active);
