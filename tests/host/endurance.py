@@ -4,37 +4,13 @@
 import os
 import re
 
+from glmark2 import BENCHMARKS
 from host import programs
-
-# glmark2's default scenes (with its own defaults), each for a moment.
-GLMARK2 = (
-    'build:use-vbo=false', 'build:use-vbo=true', 'texture:texture-filter=nearest',
-    'texture:texture-filter=linear', 'texture:texture-filter=mipmap', 'shading:shading=gouraud',
-    'shading:shading=blinn-phong-inf', 'shading:shading=phong', 'shading:shading=cel',
-    'bump:bump-render=high-poly', 'bump:bump-render=normals', 'bump:bump-render=height',
-    'effect2d:kernel=0,1,0;1,-4,1;0,1,0;', 'effect2d:kernel=1,1,1,1,1;1,1,1,1,1;1,1,1,1,1;',
-    'pulsar:light=false:quads=5:texture=false',
-    'desktop:blur-radius=5:effect=blur:passes=1:separable=true:windows=4',
-    'desktop:effect=shadow:windows=4',
-    'buffer:columns=200:interleave=false:update-dispersion=0.9:update-fraction=0.5:'
-    'update-method=map',
-    'buffer:columns=200:interleave=false:update-dispersion=0.9:update-fraction=0.5:'
-    'update-method=subdata',
-    'buffer:columns=200:interleave=true:update-dispersion=0.9:update-fraction=0.5:'
-    'update-method=map',
-    'ideas:speed=duration', 'jellyfish', 'terrain', 'shadow', 'refract',
-    'conditionals:fragment-steps=0:vertex-steps=0', 'conditionals:fragment-steps=5:vertex-steps=0',
-    'conditionals:fragment-steps=0:vertex-steps=5', 'function:fragment-complexity=low:'
-    'fragment-steps=5', 'function:fragment-complexity=medium:fragment-steps=5',
-    'loop:fragment-loop=false:fragment-steps=5:vertex-steps=5',
-    'loop:fragment-steps=5:fragment-uniform=false:vertex-steps=5',
-    'loop:fragment-steps=5:fragment-uniform=true:vertex-steps=5',
-)
 
 
 def glmark2(bench):
     args = ['glmark2', '-s', '160x120', '-b', ':duration=0.2']
-    for scene in GLMARK2:
+    for scene in BENCHMARKS:
         args += ['-b', scene]
     outcome = programs.watch(args, bench.host.env(bench.config.driver),
                              os.path.join(bench.logs, 'glmark2.log'), 240)
@@ -45,13 +21,13 @@ def glmark2(bench):
     if outcome.status != 0:
         what = 'does not end' if outcome.status is None else f'ends with {outcome.status}'
         bench.report.failed('host: glmark2', f'{what} after {done} scenes')
-    elif 'glmark2 Score' not in outcome.said or done != len(GLMARK2) or wrong:
-        bench.report.failed('host: glmark2', f'{done} of {len(GLMARK2)} scenes were drawn, '
+    elif 'glmark2 Score' not in outcome.said or done != len(BENCHMARKS) or wrong:
+        bench.report.failed('host: glmark2', f'{done} of {len(BENCHMARKS)} scenes were drawn, '
                                              f'not: {", ".join(wrong) or "unknown"}')
     elif outcome.driver_lines():
         bench.report.failed('host: glmark2', f'the driver complains: {outcome.driver_lines()[0]}')
     else:
-        bench.report.passed('glmark2', len(GLMARK2))
+        bench.report.passed('glmark2', len(BENCHMARKS))
 
 
 def gears(bench):

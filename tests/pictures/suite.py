@@ -22,7 +22,7 @@ import subprocess
 
 import verglas_host
 from harness.images import Difference, Image
-from host.endurance import GLMARK2
+from glmark2 import BENCHMARKS
 
 NAME = 'pictures'
 TOLERANCE = 2
@@ -53,9 +53,9 @@ class Program:
 
 def glmark2(program):
     args = [program, '-s', SIZE, '-b', ':duration=2']
-    for scene in GLMARK2:
+    for scene in BENCHMARKS:
         args += ['-b', scene]
-    return Program(program, args, scenes=GLMARK2)
+    return Program(program, args, scenes=BENCHMARKS)
 
 
 # GLXHEADS draws in a loop, ES2TRI and GLXDEMO when they are shown, which is once.

@@ -394,13 +394,11 @@ struct Context {
    {
       slab_create_child(&maps, &s.map_pool);
       slab_create_child(&maps_unsynchronised, &s.map_pool);
-      screen.contexts.fetch_add(1, std::memory_order_relaxed);
    }
    ~Context()
    {
       slab_destroy_child(&maps);
       slab_destroy_child(&maps_unsynchronised);
-      screen.contexts.fetch_sub(1, std::memory_order_relaxed);
    }
 
    static Context &from(pipe_context *c) { return *reinterpret_cast<Context *>(c); }

@@ -94,7 +94,6 @@ struct Screen {
    // may have bound is out of date.
    std::mutex floating_lock;
    std::atomic<uint32_t> floating_epoch{1};
-   std::atomic<uint32_t> contexts{0}; // alive
    std::atomic<bool> green_borders{false}; // there was a view of alpha_in_green()
    std::atomic<bool> atomics_bound{false}; // some context had a buffer of atomic counters
 

@@ -196,6 +196,8 @@ void settle_texture_units(Context &ctx, bool other_program)
 {
    TextureUnits &units = ctx.units;
    units.other_program |= other_program;
+   if (!ctx.texture_units_disturbed && !units.views_set && !units.other_program) [[likely]]
+      return;
    std::array<uint32_t, num_stages> sampled{};
    for (pipe_shader_type type : graphics_stages) {
       if (const Shader *shader = ctx.stages[type].shader)
