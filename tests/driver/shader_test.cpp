@@ -87,6 +87,23 @@ TEST(Dialect, UnknownPropertiesGo)
    EXPECT_HAS(out, "PROPERTY SEPARABLE_PROGRAM 1");
 }
 
+TEST(Dialect, AClipDistanceThatIsNotWrittenKeepsClipPlanesAway)
+{
+   const std::string shader = "VERT\n"
+                              "DCL IN[0]\n"
+                              "DCL OUT[0], POSITION\n"
+                              "DCL OUT[1..2], GENERIC[0]\n"
+                              "MOV OUT[0], IN[0]\n"
+                              "END\n";
+   Dialect d = full();
+   EXPECT_LACKS(rewrite(shader, d), "CLIPDIST");
+   d.no_clip_planes = true;
+   const std::string out = rewrite(shader, d);
+   EXPECT_HAS(out, "DCL OUT[3].x, CLIPDIST");
+   EXPECT_HAS(out, "PROPERTY NUM_CLIPDIST_ENABLED 1");
+   EXPECT_LACKS(out, " OUT[3],"); // never written
+}
+
 TEST(Dialect, EquationsAreAllowedWhereTheHostBlends)
 {
    const std::string shader = "FRAG\n"
@@ -399,6 +416,31 @@ TEST_F(Translation, OfAVertexShader)
    EXPECT_EQ(text.stream_output.num_outputs, 1u);
    EXPECT_EQ(text.stream_output.stride[0], 4u);
    parse(text.text, text.num_tokens + 1);
+}
+
+TEST_F(Translation, WithoutClipPlanesWhereThereMayBeNone)
+{
+   // Whether the shader is made so, by what it has.
+   const auto made = [&](const Screen &screen, int location, unsigned captured) {
+      pipe_shader_state state{};
+      state.type = PIPE_SHADER_IR_NIR;
+      state.stream_output.num_outputs = captured;
+      nir_shader *nir = scale_shader(options(PIPE_SHADER_VERTEX));
+      nir->info.outputs_written |= BITFIELD64_BIT(location);
+      state.ir.nir = nir;
+      ShaderText text;
+      EXPECT_TRUE(shader_translate(screen, PIPE_SHADER_VERTEX, state, text));
+      EXPECT_EQ(text.no_clip_planes, has(text.text, "CLIPDIST")) << text.text;
+      return text.no_clip_planes;
+   };
+   EXPECT_TRUE(made(*screen_, VARYING_SLOT_POS, 0));
+   EXPECT_TRUE(made(*screen_, VARYING_SLOT_COL0, 0));
+   EXPECT_FALSE(made(*screen_, VARYING_SLOT_POS, 1));
+   EXPECT_FALSE(made(*screen_, VARYING_SLOT_CLIP_VERTEX, 0));
+   EXPECT_FALSE(made(*screen_, VARYING_SLOT_CULL_DIST0, 0));
+   proto::Caps caps = able_caps();
+   caps.bset &= ~proto::feature::has_cull;
+   EXPECT_FALSE(made(*test_screen(caps), VARYING_SLOT_POS, 0));
 }
 
 TEST_F(Translation, OfASeparableShader)

@@ -234,3 +234,18 @@ TEST(Variant, AddsTheFirstLayer)
    EXPECT_LACKS(with("3D", "LOAD TEMP[0], IMAGE[1], IN[0]"), "UADD");
    EXPECT_HAS(with("2D_ARRAY_MSAA", "LOAD TEMP[0], IMAGE[1], IMM[0]"), "I2F TEMP[1].w, TEMP[1]");
 }
+
+TEST(Variant, ClipsWithPlanesAgain)
+{
+   const std::string body = "DCL IN[0]\n"
+                            "DCL OUT[0], POSITION\n";
+   const std::string end = "  0: MOV OUT[0], IN[0]\n"
+                           "  1: END\n";
+   ShaderKey key;
+   key.clip_planes = true;
+   EXPECT_EQ(variant("VERT\n" + body +
+                        "PROPERTY NUM_CLIPDIST_ENABLED 1\n"
+                        "DCL OUT[1].x, CLIPDIST\n" + end,
+                     key, PIPE_SHADER_VERTEX),
+             "VERT\n" + body + end);
+}

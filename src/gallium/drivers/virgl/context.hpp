@@ -594,6 +594,8 @@ void context_init_views(Context &ctx);
 void context_init_shaders(Context &ctx);
 void context_init_bindings(Context &ctx);
 void context_init_draw(Context &ctx);
+// Whether something comes between the vertex shader and the rasterizer.
+bool later_stages(const Context &ctx);
 void context_init_blit(Context &ctx);
 void context_init_queries(Context &ctx);
 void context_init_fences(Context &ctx);

@@ -362,11 +362,19 @@ void emit_stage(Context &ctx, pipe_shader_type type)
       emit_images(ctx, stage, s);
 }
 
+// Whether that is a shader that was made to go without user clip planes, and cannot.
+bool wants_clip_planes(const Context &ctx, const Shader &shader)
+{
+   return shader.text.no_clip_planes &&
+          (later_stages(ctx) || (ctx.rasterizer && ctx.rasterizer->state.clip_plane_enable));
+}
+
 // What the shader has to be specialized for.
-ShaderKey shader_key(const Screen &screen, const StageState &s, TakenSlots &taken)
+ShaderKey shader_key(const Context &ctx, const StageState &s, TakenSlots &taken)
 {
    ShaderKey key;
-   take_slots(screen, *s.shader, taken, key);
+   take_slots(ctx.screen, *s.shader, taken, key);
+   key.clip_planes = wants_clip_planes(ctx, *s.shader);
    for (uint32_t bits = s.clamping & s.shader->samplers; bits; bits &= bits - 1) {
       const uint32_t slot = uint32_t(std::countr_zero(bits));
       const SamplerState &sampler = *s.samplers[slot];
@@ -416,8 +424,9 @@ void emit_shader(Context &ctx, pipe_shader_type type, TakenSlots &taken)
    // error, and the context is lost: what it began with stays.
    const bool captures = ctx.num_streamout > 0 && type != PIPE_SHADER_COMPUTE;
    if (shader &&
-       (captures || ((s.clamping & shader->samplers) | shader->buffers | shader->images))) {
-      ShaderKey key = shader_key(ctx.screen, s, taken);
+       (captures || wants_clip_planes(ctx, *shader) ||
+        ((s.clamping & shader->samplers) | shader->buffers | shader->images))) {
+      ShaderKey key = shader_key(ctx, s, taken);
       if (captures && std::exchange(s.capturing_shader, shader) == shader)
          key = s.capturing_key;
       else if (captures)

@@ -116,8 +116,12 @@ void *create_rasterizer(pipe_context *pipe, const pipe_rasterizer_state *state)
 void bind_rasterizer(pipe_context *pipe, void *state)
 {
    Context &ctx = Context::from(pipe);
+   const auto clips = [](const RasterizerState *r) { return r && r->state.clip_plane_enable != 0; };
+   const bool clipped = clips(ctx.rasterizer);
    ctx.rasterizer = static_cast<RasterizerState *>(state);
    ctx.set_dirty(Dirty::rasterizer);
+   if (clipped != clips(ctx.rasterizer))
+      ctx.set_dirty(Dirty::shaders); // perhaps another variant
 }
 
 // --- depth, stencil, alpha -----------------------------------------------------------------------

@@ -14,12 +14,12 @@
 
 namespace virgl {
 
-namespace {
-
 bool later_stages(const Context &ctx)
 {
    return ctx.stages[PIPE_SHADER_GEOMETRY].shader || ctx.stages[PIPE_SHADER_TESS_EVAL].shader;
 }
+
+namespace {
 
 // Whether a draw that is made twice leaves more behind than pixels.
 bool leaves_traces(const Context &ctx)

@@ -148,6 +148,8 @@ void link_shader(pipe_context *pipe, void **handles)
       if (auto *shader = static_cast<Shader *>(handles[stage])) {
          ShaderKey key;
          take_slots(ctx.screen, *shader, taken, key);
+         key.clip_planes = shader->text.no_clip_planes &&
+                           (handles[PIPE_SHADER_GEOMETRY] || handles[PIPE_SHADER_TESS_EVAL]);
          used[stage] =
             use_shader(ctx, use_variant(ctx, *shader, key, ctx.stages[stage].sent_shader));
       }

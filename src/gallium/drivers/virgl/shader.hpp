@@ -28,6 +28,8 @@ struct ShaderText {
    pipe_stream_output_info stream_output{};
    // Compute: bytes of shared memory the kernel declares.
    uint32_t shared_bytes = 0;
+   // A vertex shader that declares a clip distance it does not write: see Dialect::no_clip_planes.
+   bool no_clip_planes = false;
 };
 
 // The NIR options of all stages, fit for the TGSI translator and for hosts. Shaders keep pointers to

@@ -8,6 +8,7 @@
 #include "gallium/drivers/virgl/shader_tgsi.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 
 #include "compiler/nir/nir.h"
@@ -79,6 +80,22 @@ bool is_separable(const Screen &screen, const nir_shader *nir)
    return (interface & FIXED_FUNCTION) == 0;
 }
 
+// Whether the host can be kept from clipping with user clip planes in the shader.
+bool may_go_without_clip_planes(const Screen &screen, const nir_shader *nir,
+                                const pipe_stream_output_info &captured)
+{
+   constexpr uint64_t CLIPPING = VARYING_BIT_CLIP_VERTEX | VARYING_BIT_CLIP_DIST0 |
+                                 VARYING_BIT_CLIP_DIST1 | VARYING_BIT_CULL_DIST0 |
+                                 VARYING_BIT_CULL_DIST1;
+   // With more outputs the host does without by itself.
+   constexpr int most_outputs = 30;
+   const uint64_t written = nir->info.outputs_written;
+   // What captures cannot become another variant in the middle of it: see emit_shader.
+   return nir->info.stage == MESA_SHADER_VERTEX && !(written & CLIPPING) &&
+          captured.num_outputs == 0 && std::popcount(written) <= most_outputs &&
+          !screen.limits->gles_host && screen.caps.has_feature(proto::feature::has_cull);
+}
+
 // Takes ownership of the shader.
 Tokens translate_nir(const Screen &screen, nir_shader *nir)
 {
@@ -134,11 +151,13 @@ bool shader_translate(const Screen &screen, pipe_shader_type stage, const pipe_s
    if (state.type == PIPE_SHADER_IR_NIR) {
       auto *nir = static_cast<nir_shader *>(state.ir.nir);
       dialect.separable = is_separable(screen, nir);
+      dialect.no_clip_planes = may_go_without_clip_planes(screen, nir, state.stream_output);
       lower_for_host(screen, nir);
       translated = translate_nir(screen, nir);
       tokens = translated.get();
    }
    out.stream_output = state.stream_output;
+   out.no_clip_planes = dialect.no_clip_planes;
    return finish(tokens, dialect, stage, out);
 }
 

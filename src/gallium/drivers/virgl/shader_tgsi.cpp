@@ -171,6 +171,7 @@ private:
             copied_.push_back({decl.Declaration.File, first, Copied::By::move, 0});
          break;
       case TGSI_FILE_OUTPUT:
+         outputs_ = std::max(outputs_, unsigned(last) + 1);
          if (processor_ == PIPE_SHADER_FRAGMENT) {
             second_colour_ |= decl.Semantic.Name == TGSI_SEMANTIC_COLOR && decl.Semantic.Index > 0;
             break;
@@ -300,15 +301,29 @@ private:
       hooks_.base.emit_declaration(&hooks_.base, &decl);
    }
 
+   void property(unsigned name)
+   {
+      tgsi_full_property prop = tgsi_default_full_property();
+      prop.Property.PropertyName = name;
+      prop.Property.NrTokens += 1;
+      prop.u[0].Data = 1;
+      hooks_.base.emit_property(&hooks_.base, &prop);
+   }
+
    // After the declarations: the temporaries of our own, and the copies of troublesome inputs.
    void prolog()
    {
-      if (dialect_.separable) {
-         tgsi_full_property prop = tgsi_default_full_property();
-         prop.Property.PropertyName = TGSI_PROPERTY_SEPARABLE_PROGRAM;
-         prop.Property.NrTokens += 1;
-         prop.u[0].Data = 1;
-         hooks_.base.emit_property(&hooks_.base, &prop);
+      if (dialect_.separable)
+         property(TGSI_PROPERTY_SEPARABLE_PROGRAM);
+      if (dialect_.no_clip_planes) {
+         property(TGSI_PROPERTY_NUM_CLIPDIST_ENABLED);
+         tgsi_full_declaration decl = tgsi_default_full_declaration();
+         decl.Declaration.File = TGSI_FILE_OUTPUT;
+         decl.Declaration.UsageMask = TGSI_WRITEMASK_X;
+         decl.Declaration.Semantic = 1;
+         decl.Semantic.Name = TGSI_SEMANTIC_CLIPDIST;
+         decl.Range.First = decl.Range.Last = outputs_;
+         hooks_.base.emit_declaration(&hooks_.base, &decl);
       }
       if (uses_sign_) {
          sign_immediate_ = int(immediates_);
@@ -537,6 +552,7 @@ private:
    const tgsi_token *in_;
    pipe_shader_type processor_ = PIPE_SHADER_VERTEX;
    unsigned temps_ = 0;
+   unsigned outputs_ = 0;
    unsigned immediates_ = 0;
    bool uses_scratch_ = false;
    bool uses_sign_ = false;

@@ -27,6 +27,10 @@ struct Dialect {
    bool advanced_blend = false;
    // To be marked as a shader of a separable program.
    bool separable = false;
+   // To a vertex shader without clip distances the host adds eight, reckoned from user clip planes under
+   // a condition (virglrenderer, emit_clip_dist_movs): on llvmpipe, which runs both sides of one, that is
+   // most of a small shader's time. It does not where one is declared, which costs nothing unwritten.
+   bool no_clip_planes = false;
 };
 
 // A copy of `tokens` without what the host would refuse or mistranslate; nullptr when out of

@@ -118,6 +118,11 @@ public:
       hooks_.base.transform_declaration = [](tgsi_transform_context *c, tgsi_full_declaration *d) {
          from(c).declaration(*d);
       };
+      hooks_.base.transform_property = [](tgsi_transform_context *c, tgsi_full_property *p) {
+         if (!from(c).key_.clip_planes ||
+             p->Property.PropertyName != TGSI_PROPERTY_NUM_CLIPDIST_ENABLED)
+            c->emit_property(c, p);
+      };
       hooks_.base.transform_instruction = [](tgsi_transform_context *c, tgsi_full_instruction *i) {
          from(c).instruction(*i);
       };
@@ -197,6 +202,9 @@ private:
 
    void declaration(tgsi_full_declaration &decl)
    {
+      if (key_.clip_planes && decl.Declaration.File == TGSI_FILE_OUTPUT &&
+          decl.Semantic.Name == TGSI_SEMANTIC_CLIPDIST)
+         return;
       if (const unsigned base = slot_base(decl.Declaration.File)) {
          decl.Range.First += base;
          decl.Range.Last += base;

@@ -25,6 +25,10 @@ struct ShaderKey {
    uint8_t buffer_base = 0;
    uint8_t image_base = 0;
 
+   // Of a vertex shader made to go without user clip planes (ShaderText::no_clip_planes): as it was before,
+   // because there are some or because another stage comes after it.
+   bool clip_planes = false;
+
    // By slot, images of which the view has some of the layers: the host binds all of them.
    struct Layers {
       uint16_t first = 0;
