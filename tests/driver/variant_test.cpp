@@ -244,7 +244,6 @@ TEST(Variant, ClipsWithPlanesAgain)
    ShaderKey key;
    key.clip_planes = true;
    EXPECT_EQ(variant("VERT\n" + body +
-                        "PROPERTY NUM_CLIPDIST_ENABLED 1\n"
                         "DCL OUT[1].x, CLIPDIST\n" + end,
                      key, PIPE_SHADER_VERTEX),
              "VERT\n" + body + end);

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <ctime>
 #include <fcntl.h>
 #include <map>
 #include <mutex>
@@ -30,6 +32,21 @@ void forget(ino_t inode)
 {
    std::lock_guard lock(registry().mutex);
    registry().files.erase(inode);
+}
+
+// A byte into a pipe whose reader another thread may close at any moment: without SIGPIPE, which the
+// rest of the process is to go on getting.
+void write_quietly(int fd)
+{
+   sigset_t pipe_signal, before;
+   sigemptyset(&pipe_signal);
+   sigaddset(&pipe_signal, SIGPIPE);
+   pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+   if (write(fd, "", 1) < 0 && errno == EPIPE) {
+      const timespec now{};
+      sigtimedwait(&pipe_signal, nullptr, &now);
+   }
+   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 } // namespace
@@ -70,10 +87,7 @@ void SyncFiles::signal(const Fence &fence)
    for (Entry &e : entries_) {
       if (e.fence.get() != &fence)
          continue;
-      // A reader who is gone would mean SIGPIPE.
-      pollfd p{e.write_end.get(), POLLOUT, 0};
-      if (poll(&p, 1, 0) == 1 && !(p.revents & POLLERR))
-         (void)!write(e.write_end.get(), "", 1);
+      write_quietly(e.write_end.get());
    }
 }
 

@@ -301,22 +301,19 @@ private:
       hooks_.base.emit_declaration(&hooks_.base, &decl);
    }
 
-   void property(unsigned name)
-   {
-      tgsi_full_property prop = tgsi_default_full_property();
-      prop.Property.PropertyName = name;
-      prop.Property.NrTokens += 1;
-      prop.u[0].Data = 1;
-      hooks_.base.emit_property(&hooks_.base, &prop);
-   }
-
    // After the declarations: the temporaries of our own, and the copies of troublesome inputs.
    void prolog()
    {
-      if (dialect_.separable)
-         property(TGSI_PROPERTY_SEPARABLE_PROGRAM);
+      if (dialect_.separable) {
+         tgsi_full_property prop = tgsi_default_full_property();
+         prop.Property.PropertyName = TGSI_PROPERTY_SEPARABLE_PROGRAM;
+         prop.Property.NrTokens += 1;
+         prop.u[0].Data = 1;
+         hooks_.base.emit_property(&hooks_.base, &prop);
+      }
       if (dialect_.no_clip_planes) {
-         property(TGSI_PROPERTY_NUM_CLIPDIST_ENABLED);
+         // Without the property that says how many, which the host would pass on to other stages, even
+         // of the next program that is linked.
          tgsi_full_declaration decl = tgsi_default_full_declaration();
          decl.Declaration.File = TGSI_FILE_OUTPUT;
          decl.Declaration.UsageMask = TGSI_WRITEMASK_X;

@@ -118,11 +118,6 @@ public:
       hooks_.base.transform_declaration = [](tgsi_transform_context *c, tgsi_full_declaration *d) {
          from(c).declaration(*d);
       };
-      hooks_.base.transform_property = [](tgsi_transform_context *c, tgsi_full_property *p) {
-         if (!from(c).key_.clip_planes ||
-             p->Property.PropertyName != TGSI_PROPERTY_NUM_CLIPDIST_ENABLED)
-            c->emit_property(c, p);
-      };
       hooks_.base.transform_instruction = [](tgsi_transform_context *c, tgsi_full_instruction *i) {
          from(c).instruction(*i);
       };
