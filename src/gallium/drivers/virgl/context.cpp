@@ -36,6 +36,7 @@ void Context::open_batch()
 {
    if (!batch.empty())
       send(nullptr, true);
+   batch_fragment_changes = 0;
    // The connection is shared by the screen's contexts, so every submission says whose it is.
    const bool is_new = !std::exchange(sub_ctx_made, true);
    if (is_new)

@@ -106,6 +106,7 @@ struct Shader : Object {
    uint32_t images = 0;   // the same of images
    bool queries_size = false; // of an image or a buffer
    bool reads_draw_id = false;
+   bool clipped = false; // there were user clip planes when it was drawn with
    bool valid = false;
    // Made when draws need them, by the driver's thread alone.
    struct Variant;
@@ -429,6 +430,9 @@ struct Context {
    // Has everything looked at by the next draw: a new context's state is what it is made with, which
    // is also what a new sub-context of the host has.
    void mark_everything();
+
+   // How much draws of this batch changed of the fragments' state: see prepare_draw.
+   uint32_t batch_fragment_changes = 0;
 
 private:
    void open_batch();

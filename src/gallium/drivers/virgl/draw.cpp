@@ -20,11 +20,33 @@ void emit_draw(Context &ctx, const proto::DrawVbo &draw)
    ctx.units.drawn();
 }
 
+// llvmpipe keeps a copy of its whole fragment state, some 50 KB, for each draw that changes any of it,
+// until it is flushed, as it is at the end of a submission. A hundred are about what a CPU's cache
+// holds; with thousands a draw takes up to twice as long.
+constexpr uint32_t fragment_changes_at_most = 4 * 96;
+
+// What the next draw adds to these. Uniform buffers weigh less, since llvmpipe compares their contents.
+uint32_t fragment_change(const Context &ctx)
+{
+   constexpr uint32_t elsewhere =
+      uint32_t(Dirty::viewports) | uint32_t(Dirty::clip) | uint32_t(Dirty::vertex_elements) |
+      uint32_t(Dirty::vertex_buffers) | uint32_t(Dirty::tess) | uint32_t(Dirty::streamout) |
+      uint32_t(Dirty::render_condition) | uint32_t(Dirty::stages);
+   const uint32_t dirty = ctx.stages[PIPE_SHADER_FRAGMENT].dirty;
+   const uint32_t light = uint32_t(StageDirty::uniform_buffers);
+   if ((ctx.dirty & ~elsewhere) || (dirty & ~light))
+      return 4;
+   return dirty ? 1 : 0;
+}
+
 // Makes the host's state right for a draw that will find room in the same batch.
 void prepare_draw(Context &ctx, unsigned mode)
 {
    if (ctx.queries_closed && !ctx.queries_paused) [[unlikely]]
       resume_queries(ctx);
+   if (ctx.screen.short_batches &&
+       (ctx.batch_fragment_changes += fragment_change(ctx)) > fragment_changes_at_most)
+      ctx.make_room(Batch::capacity_dwords); // a batch of its own
    ctx.make_room(draw_room);
    emit_draw_state(ctx, mode);
    // State may have filled the batch, and a new one wants some of it again.

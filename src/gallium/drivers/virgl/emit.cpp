@@ -363,10 +363,13 @@ void emit_stage(Context &ctx, pipe_shader_type type)
 }
 
 // Whether that is a shader that was made to go without user clip planes, and cannot.
-bool wants_clip_planes(const Context &ctx, const Shader &shader)
+bool wants_clip_planes(const Context &ctx, Shader &shader)
 {
-   return shader.text.no_clip_planes &&
-          (later_stages(ctx) || (ctx.rasterizer && ctx.rasterizer->state.clip_plane_enable));
+   if (!shader.text.no_clip_planes)
+      return false;
+   // Planes that come and go must not make another program of each draw.
+   shader.clipped |= ctx.rasterizer && ctx.rasterizer->state.clip_plane_enable;
+   return shader.clipped || later_stages(ctx);
 }
 
 // What the shader has to be specialized for.

@@ -3,6 +3,7 @@
 
 #include "util/u_debug.h"
 #include <cstdint>
+#include <cstring>
 
 #include "frontend/sw_winsys.h"
 #include "util/u_threaded_context.h"
@@ -45,6 +46,7 @@ pipe_screen *screen_create(std::unique_ptr<Winsys> ws, sw_winsys *sws, const Opt
    screen->limits = std::make_unique<Limits>(limits_from_caps(screen->caps));
    screen->observer = create_stream_observer(screen->caps);
    screen->renderer_name = renderer_name_from_caps(screen->caps);
+   screen->short_batches = strcasestr(screen->renderer_name.c_str(), "llvmpipe") != nullptr;
    // Points, lines and triangles in all forms are what every GL has; the rest converts to them.
    constexpr uint32_t every_gl = 1u << PIPE_PRIM_POINTS | 1u << PIPE_PRIM_LINES |
                                  1u << PIPE_PRIM_LINE_LOOP | 1u << PIPE_PRIM_LINE_STRIP |

@@ -66,6 +66,7 @@ struct Screen {
    proto::Caps caps;
    std::unique_ptr<Limits> limits;
    std::string renderer_name;
+   bool short_batches = false; // the host draws faster with some: see prepare_draw
    Options options;
    // The host keeps pictures of blue first as red first if asked to, and must where they are sRGB.
    bool emulate_bgra = false;
