@@ -323,6 +323,14 @@ void set_vertex_buffers_threaded(pipe_context *wrapped, unsigned start, unsigned
    ctx.queue_vertex_buffers(wrapped, start, count, unbind, take_ownership, buffers);
 }
 
+void flush_threaded(pipe_context *wrapped, pipe_fence_handle **fence, unsigned flags)
+{
+   Context &ctx = Context::from(static_cast<pipe_context *>(wrapped->priv));
+   if (!fence && ctx.flushes_to_show.load(std::memory_order_relaxed))
+      flags &= ~PIPE_FLUSH_ASYNC;
+   ctx.queue_flush(wrapped, fence, flags);
+}
+
 } // namespace
 
 pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
@@ -376,6 +384,8 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
       wrapped->set_hw_atomic_buffers = set_hw_atomic_buffers_threaded;
       ctx->queue_vertex_buffers = wrapped->set_vertex_buffers;
       wrapped->set_vertex_buffers = set_vertex_buffers_threaded;
+      ctx->queue_flush = wrapped->flush;
+      wrapped->flush = flush_threaded;
       if (p.link_shader)
          wrapped->link_shader = link_shader_threaded;
    }

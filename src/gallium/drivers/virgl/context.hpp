@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -355,6 +356,10 @@ struct Context {
       std::array<pipe_vertex_buffer, PIPE_MAX_ATTRIBS> buffers{}; // no references
    } app_vertex_buffers;
    decltype(pipe_context::set_vertex_buffers) queue_vertex_buffers = nullptr;
+   decltype(pipe_context::flush) queue_flush = nullptr;
+   // The picture was shown right after its last flush: to leave the next one to the driver's thread would
+   // only cost waking it. Written by whichever thread presents.
+   std::atomic<bool> flushes_to_show = false;
 
    std::array<StageState, num_stages> stages;
    // What a sampler without a view reads: opaque black. Made when first needed.
