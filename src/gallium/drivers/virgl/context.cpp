@@ -326,7 +326,7 @@ void set_vertex_buffers_threaded(pipe_context *wrapped, unsigned start, unsigned
 void flush_threaded(pipe_context *wrapped, pipe_fence_handle **fence, unsigned flags)
 {
    Context &ctx = Context::from(static_cast<pipe_context *>(wrapped->priv));
-   if (!fence && ctx.flushes_to_show.load(std::memory_order_relaxed))
+   if (!fence && ctx.flushes_since_show++ == 0 && ctx.flushes_to_show)
       flags &= ~PIPE_FLUSH_ASYNC;
    ctx.queue_flush(wrapped, fence, flags);
 }

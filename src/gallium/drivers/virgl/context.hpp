@@ -8,7 +8,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -357,9 +356,10 @@ struct Context {
    } app_vertex_buffers;
    decltype(pipe_context::set_vertex_buffers) queue_vertex_buffers = nullptr;
    decltype(pipe_context::flush) queue_flush = nullptr;
-   // The picture was shown right after its last flush: to leave the next one to the driver's thread would
-   // only cost waking it. Written by whichever thread presents.
-   std::atomic<bool> flushes_to_show = false;
+   // Where a picture is shown right after its only flush, to leave that to the driver's thread would only
+   // cost waking it.
+   bool flushes_to_show = false;
+   unsigned flushes_since_show = 0;
 
    std::array<StageState, num_stages> stages;
    // What a sampler without a view reads: opaque black. Made when first needed.

@@ -90,7 +90,7 @@ void flush_frontbuffer(pipe_screen *pscreen, pipe_context *pipe, pipe_resource *
       Context &ctx = Context::from(threaded_context_unwrap_sync(pipe));
       unchanged = ctx.batch.empty() && res.flushed_at != 0 &&
                   res.flushed_at == ctx.batch.last_submission();
-      ctx.flushes_to_show.store(unchanged, std::memory_order_relaxed);
+      ctx.flushes_to_show = std::exchange(ctx.flushes_since_show, 0) == 1 && unchanged;
       ctx.submit();
    }
    const bool fetched = std::exchange(res.fetched, false) && unchanged && level == 0 && layer == 0;
@@ -115,10 +115,8 @@ void submit_for_present(Context &ctx)
       return;
    }
    // Fetched in vain: the program flushes more often than it shows.
-   if (std::exchange(res->fetched, false)) {
+   if (std::exchange(res->fetched, false))
       res->shown_after_flush = false;
-      ctx.flushes_to_show.store(false, std::memory_order_relaxed);
-   }
    const bool fetch = res->shown_after_flush;
    const uint64_t before = ctx.batch.last_submission();
    ctx.batch.fetch_after(fetch ? &res->bo() : nullptr);
