@@ -175,6 +175,10 @@ def earlier(paths):
             raise HostError(f'{path} is of another version of bin/bench')
         cases = {case['name']: case for case in merged['cases']} if merged else {}
         cases.update({case['name']: case for case in document['cases']})
+        if merged:
+            document['seconds'] += merged['seconds']
+            for what in ('rounds', 'busy_before'):
+                document[what] = max(document[what], merged[what])
         merged = {**document, 'cases': list(cases.values())}
     return merged
 

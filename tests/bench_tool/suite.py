@@ -265,13 +265,16 @@ class Showing(unittest.TestCase):
         self.assertEqual(slow, ['slow'])
 
     def test_the_last_of_several_runs_counts(self):
-        for name, value in (('one.json', 1.0), ('two.json', 6.0)):
+        for name, value, rounds in (('one.json', 1.0, 7), ('two.json', 6.0, 3)):
             found = [result('a', [value], [2.0])] + (
                 [result('b', [3.0], [3.0])] if name == 'one.json' else [])
-            results.write_json(self.path(name), results.as_json(found, DRIVERS, 'stock', {}))
+            results.write_json(self.path(name), results.as_json(found, DRIVERS, 'stock', {
+                'rounds': rounds, 'seconds': 2.0, 'busy_before': rounds / 100}))
         merged = bench.earlier([self.path('one.json'), self.path('two.json')])
         self.assertEqual([r.ratio('verglas', 'stock')
                           for r in results.from_json(merged, DRIVERS)], [3.0, 1.0])
+        self.assertEqual((merged['rounds'], merged['seconds'], merged['busy_before']),
+                         (7, 4.0, 0.07))
         with self.assertRaises(verglas_host.HostError):
             bench.earlier([self.path('none.json')])
 
