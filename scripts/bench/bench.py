@@ -33,7 +33,8 @@ def parse_arguments():
         epilog='Exit status: 0, or 1 when a figure failed on Verglas (or is below --fail-below).')
     parser.add_argument('--quick', action='store_true',
                         help='fourteen figures in 3 rounds, in less than 3 minutes')
-    parser.add_argument('--rounds', type=int, metavar='N', help='rounds (3 with --quick, else 5)')
+    parser.add_argument('--rounds', type=int, metavar='N', help='rounds (3 with --quick, else 5, and '
+                        'fewer of what takes long)')
     parser.add_argument('--only', metavar='REGEX', help='only figures whose name matches')
     parser.add_argument('--group', action='append', choices=list(catalogue.GROUPS),
                         help='only this group; may be repeated')
@@ -51,8 +52,10 @@ def parse_arguments():
                         help='exit with 1 when a case is below R times stock')
     parser.add_argument('--list', action='store_true', help='list the cases and stop')
     options = parser.parse_args()
-    options.rounds = options.rounds if options.rounds is not None else 3 if options.quick else 5
-    if options.rounds < 1:
+    options.all_rounds = options.rounds is not None
+    if not options.all_rounds:
+        options.rounds = 3 if options.quick else 5
+    elif options.rounds < 1:
         parser.error('--rounds must be 1 or more')
     options.json = options.json or os.path.join(verglas_host.build_folder(), 'bench.json')
     options.plot = options.plot or os.path.splitext(options.json)[0] + '.svg'
@@ -75,12 +78,13 @@ def choose(options, parser):
     return chosen
 
 
-def measure(bed, chosen, drivers, rounds):
+def measure(bed, chosen, drivers, rounds, all_rounds=False):
+    """The results of ROUNDS; a job that takes long has fewer, but for ALL_ROUNDS."""
     found = {name: results.Result(figure, drivers)
              for job, wanted in chosen for figure in job.figures
              if (name := figure.name) in wanted}
     runs = [(turn, i) for turn in range(rounds) for i, (job, _) in enumerate(chosen)
-            if job.rounds is None or turn < job.rounds]
+            if all_rounds or job.rounds is None or turn < job.rounds]
     for done, (turn, i) in enumerate(runs):
         job, wanted = chosen[i]
         # Whoever goes second finds a warmer machine: take turns at it.
@@ -153,7 +157,7 @@ def run_all(options, chosen):
     started = time.monotonic()
     with Bed() as bed:
         strings = {driver: driver_strings(bed.host, driver) for driver in drivers}
-        found = measure(bed, chosen, drivers, options.rounds)
+        found = measure(bed, chosen, drivers, options.rounds, options.all_rounds)
     seconds = time.monotonic() - started
     about = {'mode': 'quick' if options.quick else 'full', 'rounds': options.rounds,
              'seconds': round(seconds, 1), 'busy_before': round(busy, 2), 'gl': strings}

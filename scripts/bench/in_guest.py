@@ -52,18 +52,18 @@ class InGuest(Job):
 
     def __init__(self, name):
         self.name = name
-        self.found = None
+        self.found = {}
         self.figures = [Figure(f'guest-{name}', 'guest', 'frames/s', f'{name} in the guest')]
         self.figures += [Figure(f'guest-{name}-{key}', 'guest', unit,
                                 f'{name} in the guest: {LABELS[key]}', less=True)
                          for key, (unit, _) in ROWS.items()]
 
     def run(self, bed, driver, wanted):
-        if self.found is None:
+        if not isinstance(self.found, Exception) and driver not in self.found:
             self.found = self.compare()
         if isinstance(self.found, Exception):
             raise self.found
-        return figures_of(self.found[driver], self.name)
+        return figures_of(self.found.pop(driver), self.name)
 
     def compare(self):
         if not shutil.which('apt-get') and not shutil.which('qemu-system-x86_64'):

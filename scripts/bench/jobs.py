@@ -35,7 +35,7 @@ class Job:
 
     figures = ()
     native = True  # whether native llvmpipe says something about it
-    rounds = None  # no more than so many
+    rounds = None  # no more than so many, where nobody asks for a number
 
     def run(self, bed, driver, wanted):
         """Name to value, for the names in WANTED; a value may be a CaseFailed or a Skipped."""

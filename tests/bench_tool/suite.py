@@ -63,11 +63,11 @@ class FakeJob(jobs.Job):
         return found
 
 
-def run_jobs(made, drivers=('verglas', 'stock'), rounds=3):
+def run_jobs(made, drivers=('verglas', 'stock'), rounds=3, **how):
     bed = FakeBed()
     chosen = [(job, [figure.name for figure in job.figures]) for job in made]
     with contextlib.redirect_stderr(io.StringIO()):
-        return bench.measure(bed, chosen, list(drivers), rounds), bed.calls
+        return bench.measure(bed, chosen, list(drivers), rounds, **how), bed.calls
 
 
 class Statistics(unittest.TestCase):
@@ -110,6 +110,23 @@ class Measuring(unittest.TestCase):
         values = {driver: 1.0 for driver in DRIVERS}
         _, calls = run_jobs([FakeJob({'a': values}, rounds=1, native=False)], DRIVERS)
         self.assertEqual(sorted(driver for driver, _ in calls), ['stock', 'verglas'])
+
+    def test_all_rounds_when_asked_for(self):
+        values = {driver: 1.0 for driver in DRIVERS}
+        found, _ = run_jobs([FakeJob({'a': values}, rounds=1)], DRIVERS, all_rounds=True)
+        self.assertEqual(found[0].samples['verglas'], [1.0] * 3)
+
+    def test_one_boot_of_the_guest_for_each_round(self):
+        class Guest(in_guest.InGuest):
+            boots = 0
+
+            def compare(self):
+                self.boots += 1
+                return {driver: {'frames/s': float(self.boots)} for driver in DRIVERS}
+        job = Guest('gears')
+        values = [job.run(None, driver, ['guest-gears'])['guest-gears']
+                  for driver in ('verglas', 'stock', 'stock', 'verglas')]
+        self.assertEqual((values, job.boots), ([1.0, 1.0, 2.0, 2.0], 2))
 
     def test_a_figure_that_fails_is_not_asked_for_again(self):
         found, calls = run_jobs([FakeJob({
