@@ -83,7 +83,7 @@ struct Client {
    // Sends it and waits until it has been counted.
    bool run(const StreamBuilder &stream)
    {
-      const uint64_t number = ws->submit(stream, {}, -1, nullptr, false);
+      const uint64_t number = ws->submit(stream, {}, -1, nullptr);
       return number != 0 && ws->wait_submission(number, UINT64_MAX);
    }
    uint64_t commands(Ccmd c) const { return slot->command_count[uint32_t(c)]; }

@@ -303,3 +303,56 @@ TEST(Traffic, OneSamplerRestoresTheActiveUnit)
    for (pipe_resource *&t : textures)
       pipe_resource_reference(&t, nullptr);
 }
+
+// What a shader reads of a buffer texture without a buffer is undefined, so the host need not be told.
+TEST(Traffic, ViewsOfBuffersStayWhereNoneIsBound)
+{
+   Session s(caps_without(0));
+   pipe_context *const c = s.context();
+   const auto fragment = [](const char *target) {
+      return std::string("FRAG\nDCL OUT[0], COLOR\nDCL TEMP[0]\nIMM[0] UINT32 {0, 0, 0, 0}\nDCL SAMP[0]\n"
+                         "DCL SVIEW[0], ") + target + ", FLOAT\nTXF TEMP[0], IMM[0], SAMP[0], " +
+             target + "\nMOV OUT[0], TEMP[0]\nEND\n";
+   };
+   pipe_resource *buffer = pipe_buffer_create(s.screen(), PIPE_BIND_SAMPLER_VIEW, PIPE_USAGE_DEFAULT, 8192);
+   pipe_sampler_view templ = {};
+   templ.target = PIPE_BUFFER;
+   templ.format = PIPE_FORMAT_R32_FLOAT;
+   templ.u.buf.size = 8192;
+   pipe_sampler_view *view = c->create_sampler_view(c, buffer, &templ);
+   // The views that a draw has the host told of, and the object that it gets for slot 0.
+   proto::ObjectHandle first{};
+   const auto told = [&](Bound &bound, pipe_sampler_view *now) {
+      c->set_sampler_views(c, PIPE_SHADER_FRAGMENT, 0, now ? 1 : 0, now ? 0 : 1, false, &now);
+      bound.draw();
+      const auto sent = s.sent<proto::SetSamplerViews>();
+      if (!sent.empty() && !sent[0].views.empty())
+         first = sent[0].views[0];
+      return sent.size();
+   };
+   {
+      Bound of_buffer(s, plain_vertex, fragment("BUFFER"));
+      EXPECT_EQ(told(of_buffer, view), 1u);
+      const proto::ObjectHandle of_view = first;
+      EXPECT_EQ(told(of_buffer, nullptr), 0u);
+      EXPECT_EQ(told(of_buffer, view), 0u);
+      EXPECT_EQ(told(of_buffer, nullptr), 0u);
+      // Another kind of texture in the same slot would be read as a black one.
+      Bound of_texture(s, plain_vertex, fragment("2D"));
+      EXPECT_EQ(told(of_texture, nullptr), 1u);
+      EXPECT_NE(first, of_view);
+      EXPECT_EQ(told(of_texture, view), 1u);
+      EXPECT_EQ(first, of_view);
+   }
+   {
+      Bound of_buffer(s, plain_vertex, fragment("BUFFER"));
+      EXPECT_EQ(told(of_buffer, view), 0u);
+      EXPECT_EQ(told(of_buffer, nullptr), 0u);
+      // Who drops the view gets the memory back, in the next batch at the latest.
+      pipe_sampler_view_reference(&view, nullptr);
+      EXPECT_EQ(told(of_buffer, nullptr), 1u);
+      EXPECT_EQ(buffer->reference.count, 1);
+      EXPECT_EQ(told(of_buffer, nullptr), 0u);
+   }
+   pipe_resource_reference(&buffer, nullptr);
+}

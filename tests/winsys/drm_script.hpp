@@ -102,7 +102,8 @@ private:
          bos.push_back(query_.get());
       }
       int fence = -1;
-      last_ = a_->submit(s, bos, -1, below(2) ? &fence : nullptr, below(2));
+      last_ = a_->submit(s, bos, -1, below(2) ? &fence : nullptr,
+                         below(2) ? Urgency::awaited : Urgency::usual);
       check(last_ != 0);
       if (fence >= 0) {
          check(b_->submit({}, {}, fence, nullptr) != 0);

@@ -120,6 +120,11 @@ private:
    std::vector<uint32_t> dwords_;
 };
 
+inline Urgency urgency(bool awaited)
+{
+   return awaited ? Urgency::awaited : Urgency::usual;
+}
+
 inline bool readable(int fd)
 {
    pollfd p{fd, POLLIN, 0};

@@ -197,7 +197,7 @@ TEST(Connect, ARingOfItsOwn)
       EXPECT_EQ(gpu.calls(Call::context_init), refused ? 2u : 1u);
       auto bo = ws->create_resource(buffer_desc(64));
       const uint64_t n =
-         ws->submit(Stream().move(*bo, 0, 64), std::array{bo.get()}, -1, nullptr, true);
+         ws->submit(Stream().move(*bo, 0, 64), std::array{bo.get()}, -1, nullptr, Urgency::awaited);
       EXPECT_NE(n, 0u);
       EXPECT_TRUE(ws->wait_submission(n, UINT64_MAX));
       EXPECT_TRUE(gpu.take_complaints().empty());

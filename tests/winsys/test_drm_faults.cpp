@@ -274,7 +274,7 @@ TEST(Faults, ADeviceThatGoesAway)
       ASSERT_TRUE(ws);
       auto bo = ws->create_resource(buffer_desc(64));
       const uint64_t n =
-         ws->submit(Stream().move(*bo, 0, 64), std::array{bo.get()}, -1, nullptr, true);
+         ws->submit(Stream().move(*bo, 0, 64), std::array{bo.get()}, -1, nullptr, Urgency::awaited);
       std::vector<std::thread> waiting;
       for (int i = 0; i < 3; i++) {
          waiting.emplace_back([&, i] {
@@ -321,7 +321,7 @@ TEST(Faults, OutOfDescriptors)
                     .with_out_fence = true});
       for (int i = 0; i < 100; i++) {
          int fence = -1;
-         const uint64_t n = g.ws->submit({}, {}, -1, i % 3 ? nullptr : &fence, true);
+         const uint64_t n = g.ws->submit({}, {}, -1, i % 3 ? nullptr : &fence, Urgency::awaited);
          ASSERT_NE(n, 0u);
          EXPECT_TRUE(g.ws->wait_submission(n, UINT64_MAX));
          if (fence >= 0)

@@ -22,7 +22,7 @@ TEST(FenceFds, OutFencesBelongToTheCaller)
    EXPECT_TRUE(g.ws->wait_submission(n, UINT64_MAX));
    // Whatever the winsys does with its own.
    for (int i = 0; i < 200; i++)
-      g.ws->submit({}, {}, -1, nullptr, true);
+      g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
    EXPECT_TRUE(readable(fence));
    EXPECT_EQ(close(fence), 0);
 }
@@ -142,13 +142,13 @@ TEST(FenceBos, NoneIsCreatedInTheSteadyState)
    g.ws->submit({}, {}, -1, &out);
    EXPECT_EQ(out, -1);
    for (int i = 0; i < 50; i++) {
-      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, true);
+      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
       g.gpu.complete();
       ASSERT_TRUE(g.ws->wait_submission(n, 0));
    }
    g.gpu.clear_calls();
    for (int i = 0; i < 50; i++) {
-      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, true);
+      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
       g.gpu.complete();
       ASSERT_TRUE(g.ws->wait_submission(n, 0));
    }
@@ -160,6 +160,6 @@ TEST(FenceBos, ThePoolIsBounded)
 {
    Gpu g(gpu_options(Pace::by_hand), drm_options(FenceKind::bo));
    for (int i = 0; i < 5000; i++)
-      g.ws->submit({}, {}, -1, nullptr, true);
+      g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
    EXPECT_LE(g.gpu.account().handles, 100u);
 }

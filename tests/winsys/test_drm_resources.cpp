@@ -86,7 +86,7 @@ TEST(Resources, BusyOnesAreNotReused)
       auto bo = g.ws->create_resource(buffer_desc(64));
       const auto handle = bo->handle();
       const uint64_t n =
-         g.ws->submit(Stream().move(*bo, 0, 64), std::array{bo.get()}, -1, nullptr, true);
+         g.ws->submit(Stream().move(*bo, 0, 64), std::array{bo.get()}, -1, nullptr, Urgency::awaited);
       bo.reset();
       bo = g.ws->create_resource(buffer_desc(64));
       EXPECT_NE(bo->handle(), handle);
@@ -228,7 +228,7 @@ TEST(Resources, AHundredThousand)
       ASSERT_TRUE(bo);
       bos.push_back(bo.get());
    }
-   const uint64_t n = g.ws->submit({}, bos, -1, nullptr, true);
+   const uint64_t n = g.ws->submit({}, bos, -1, nullptr, Urgency::awaited);
    EXPECT_NE(n, 0u);
    EXPECT_TRUE(g.ws->wait_submission(n, UINT64_MAX));
    EXPECT_FALSE(g.ws->is_busy(*all[77'777]));

@@ -25,7 +25,7 @@ void warm_up(Gpu &g)
 {
    uint64_t n = 0;
    for (int i = 0; i < 8; i++)
-      n = g.ws->submit({}, {}, -1, nullptr, true);
+      n = g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
    g.gpu.complete();
    EXPECT_TRUE(g.ws->wait_submission(n, 0));
 }
@@ -89,7 +89,7 @@ TEST_P(Both, AskingDoesNotWait)
    for (bool awaited : {false, true}) {
       Gpu g(gpu_options(Pace::by_hand), options());
       warm_up(g);
-      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, awaited);
+      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, urgency(awaited));
       for (int i = 0; i < 10; i++)
          EXPECT_FALSE(g.ws->wait_submission(n, 0));
       EXPECT_FALSE(g.ws->known_complete(n));
@@ -106,7 +106,7 @@ TEST_P(Both, FiniteTimeouts)
    for (bool awaited : {false, true}) {
       Gpu g(gpu_options(Pace::by_hand), options());
       warm_up(g);
-      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, awaited);
+      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, urgency(awaited));
       const auto before = now();
       EXPECT_FALSE(g.ws->wait_submission(n, short_ns));
       EXPECT_GE(now() - before, std::chrono::nanoseconds(short_ns));
@@ -126,7 +126,7 @@ TEST_P(Both, InfiniteTimeout)
 {
    Gpu g(gpu_options(Pace::by_hand), options());
    warm_up(g);
-   const uint64_t n = g.ws->submit({}, {}, -1, nullptr, true);
+   const uint64_t n = g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
    std::thread host([&] {
       // Longer than the kernel waits in one call.
       std::this_thread::sleep_for(250ms);
@@ -143,7 +143,7 @@ TEST_P(Both, CompletionIsInOrder)
    warm_up(g);
    std::vector<uint64_t> n;
    for (int i = 0; i < 5; i++)
-      n.push_back(g.ws->submit({}, {}, -1, nullptr, true));
+      n.push_back(g.ws->submit({}, {}, -1, nullptr, Urgency::awaited));
    EXPECT_EQ(g.gpu.complete(1), 1u);
    EXPECT_FALSE(g.ws->wait_submission(n[1], 0));
    EXPECT_TRUE(g.ws->wait_submission(n[0], 0));
@@ -164,7 +164,7 @@ TEST_P(Both, ALongQueue)
    Gpu g(gpu_options(Pace::by_hand), options());
    std::vector<uint64_t> n;
    for (int i = 0; i < 1000; i++)
-      n.push_back(g.ws->submit({}, {}, -1, nullptr, i % 3 == 0));
+      n.push_back(g.ws->submit({}, {}, -1, nullptr, urgency(i % 3 == 0)));
    EXPECT_FALSE(g.ws->wait_submission(n[0], 0));
    EXPECT_FALSE(g.ws->wait_submission(n[500], 0));
    g.gpu.complete();
@@ -209,7 +209,7 @@ TEST_P(Both, TransfersTakeNumbers)
    ASSERT_TRUE(g.ws->transfer_to_host(*a, 0, {.x = 16, .width = 16}, {.offset = 16}));
    EXPECT_GT(a->last_use(), before);
    EXPECT_TRUE(g.ws->is_busy(*a));
-   const uint64_t after = g.ws->submit({}, {}, -1, nullptr, true);
+   const uint64_t after = g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
    EXPECT_GT(after, a->last_use());
    EXPECT_EQ(g.gpu.calls(Call::transfer_to_host), 1u);
    EXPECT_FALSE(g.ws->wait_idle(*a, 0));
@@ -232,7 +232,7 @@ TEST_P(Both, AFrameIsOneCall)
    std::vector<uint64_t> frames;
    auto frame = [&] {
       frames.push_back(
-         g.ws->submit(Stream().move(*vertices, 0, 64), bos, -1, nullptr, true));
+         g.ws->submit(Stream().move(*vertices, 0, 64), bos, -1, nullptr, Urgency::awaited));
       ASSERT_NE(frames.back(), 0u);
       // The frontend throttles on the frame before the last one.
       if (frames.size() > 2) {
@@ -256,7 +256,7 @@ TEST_P(Both, TenThousandFramesLeaveNothingBehind)
    auto vertices = g.ws->create_resource(buffer_desc(4096));
    auto frame = [&](int i) {
       const uint64_t n = g.ws->submit(Stream().move(*vertices, 0, 64), std::array{vertices.get()},
-                                      -1, nullptr, true);
+                                      -1, nullptr, Urgency::awaited);
       if (i % 2) {
          ASSERT_TRUE(g.ws->wait_submission(n, UINT64_MAX));
       }
@@ -276,7 +276,7 @@ TEST_P(Both, TenThousandFramesLeaveNothingBehind)
 TEST_P(Both, TenThousandUnwatchedFrames)
 {
    Gpu g(gpu_options(Pace::at_once), options());
-   auto frame = [&] { ASSERT_NE(g.ws->submit({}, {}, -1, nullptr, true), 0u); };
+   auto frame = [&] { ASSERT_NE(g.ws->submit({}, {}, -1, nullptr, Urgency::awaited), 0u); };
    for (int i = 0; i < 1000; i++)
       frame();
    const Account before = g.gpu.account();
@@ -290,7 +290,7 @@ TEST_P(Both, FencesStepIn)
    // A submission that nobody announced to wait for can be waited for all the same.
    Gpu g(gpu_options(Pace::delayed), options());
    for (int i = 0; i < 30; i++) {
-      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, false);
+      const uint64_t n = g.ws->submit({}, {}, -1, nullptr);
       if (i % 7 == 0) {
          EXPECT_TRUE(g.ws->wait_submission(n, UINT64_MAX));
       }
@@ -309,7 +309,7 @@ TEST_P(Both, ASilentDeviceIsGivenUp)
    Gpu g(gpu_options(Pace::by_hand), o);
    auto bo = g.ws->create_resource(buffer_desc(64));
    const uint64_t n =
-      g.ws->submit(Stream().move(*bo, 0, 64), std::array{bo.get()}, -1, nullptr, true);
+      g.ws->submit(Stream().move(*bo, 0, 64), std::array{bo.get()}, -1, nullptr, Urgency::awaited);
    const auto before = now();
    std::thread other([&] { EXPECT_TRUE(g.ws->wait_idle(*bo, UINT64_MAX)); });
    std::thread third([&] { EXPECT_TRUE(g.ws->wait_submission(n, 9'000'000'000)); });
@@ -333,7 +333,7 @@ TEST_P(Both, ASlowDeviceIsNotGivenUp)
    Gpu g(slow, o);
    uint64_t n = 0;
    for (int i = 0; i < 12; i++)
-      n = g.ws->submit({}, {}, -1, nullptr, true);
+      n = g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
    for (uint64_t i = 1; i <= n; i++)
       EXPECT_TRUE(g.ws->wait_submission(i, UINT64_MAX));
    EXPECT_FALSE(g.ws->lost());
@@ -343,7 +343,7 @@ TEST_P(Both, LostFromOutsideWakesWaiters)
 {
    StderrCapture err;
    Gpu g(gpu_options(Pace::by_hand), options());
-   const uint64_t n = g.ws->submit({}, {}, -1, nullptr, true);
+   const uint64_t n = g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
    std::thread other([&] {
       std::this_thread::sleep_for(20ms);
       g.ws->declare_lost("the driver says so");

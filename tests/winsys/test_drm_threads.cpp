@@ -50,7 +50,7 @@ TEST_P(Threads, CreateSubmitWaitRelease)
          const auto value = std::byte(t * 50 + i % 50);
          memset(p, int(value), 1024);
          const uint64_t n = g.ws->submit(Stream().move(*bo, 0, 1024), std::array{bo.get()}, -1,
-                                         nullptr, random() % 2);
+                                         nullptr, urgency(random() % 2));
          ASSERT_GT(n, last);
          last = n;
          if (random() % 2) {
@@ -82,7 +82,7 @@ TEST_P(Threads, NumbersAreInOrder)
    std::vector<uint64_t> numbers;
    at_once(4, [&](int) {
       for (int i = 0; i < 100; i++) {
-         const uint64_t n = g.ws->submit({}, {}, -1, nullptr, true);
+         const uint64_t n = g.ws->submit({}, {}, -1, nullptr, Urgency::awaited);
          std::lock_guard lock(mutex);
          numbers.push_back(n);
       }
@@ -114,7 +114,7 @@ TEST_P(Threads, ManyWaiters)
 {
    Gpu g(gpu_options(Pace::by_hand), options());
    for (int round = 0; round < 20; round++) {
-      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, round % 2);
+      const uint64_t n = g.ws->submit({}, {}, -1, nullptr, urgency(round % 2));
       at_once(5, [&](int t) {
          if (t == 4) {
             // Also what a waiter sends to have something to wait for.
@@ -137,7 +137,7 @@ TEST_P(Threads, FencesAcrossScreens)
       auto a = drm::connect(gpu.open(), options()), b = drm::connect(gpu.open(), options());
       std::thread other([&] {
          for (int i = 0; i < 200; i++)
-            b->submit({}, {}, -1, nullptr, true);
+            b->submit({}, {}, -1, nullptr, Urgency::awaited);
       });
       for (int i = 0; i < 200; i++) {
          int fence = -1;
@@ -202,7 +202,7 @@ TEST_P(Threads, LostWhileAllAreBusy)
                   continue;
                bo->map();
                const uint64_t n = g.ws->submit(Stream().move(*bo, 0, 512), std::array{bo.get()},
-                                               -1, nullptr, true);
+                                               -1, nullptr, Urgency::awaited);
                EXPECT_TRUE(g.ws->wait_submission(n, UINT64_MAX));
             }
          });
@@ -231,7 +231,7 @@ TEST_P(Threads, RefusalsAtRandom)
                p.resource = bo->handle();
                p.box = {0, 0, 0, 8, 1, 1};
                const uint64_t n =
-                  g.ws->submit(Stream().add(p), std::array{bo.get()}, -1, nullptr, i % 3);
+                  g.ws->submit(Stream().add(p), std::array{bo.get()}, -1, nullptr, urgency(i % 3));
                EXPECT_NE(n, 0u);
                if (i % 4 == 0) {
                   EXPECT_TRUE(g.ws->wait_idle(*bo, UINT64_MAX));

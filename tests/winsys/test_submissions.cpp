@@ -191,3 +191,115 @@ TEST(Submissions, WaitersDoNotStopSenders)
    waiter.join();
    EXPECT_FALSE(p.ws->lost());
 }
+
+// Submissions after which more follows, each of one dword that tells them apart.
+static uint64_t submit_more(Pair &p, uint32_t value)
+{
+   return p.ws->submit({&value, 1}, {}, -1, nullptr, Urgency::more_follows);
+}
+
+static std::vector<uint32_t> streams_of(Pair &p)
+{
+   std::vector<uint32_t> found;
+   for (const Message &m : p.server.messages()) {
+      if (m.command == submit_cmd)
+         found.push_back(m.dwords.at(0));
+   }
+   return found;
+}
+
+TEST(Submissions, WhereMoreFollowsOnlyTheFirstGoesAtOnce)
+{
+   Pair p;
+   submit_more(p, 1);
+   ASSERT_TRUE(p.server.wait_for(submit_cmd, 1)); // an idle server begins
+   for (uint32_t i = 2; i <= 5; i++)
+      submit_more(p, i);
+   std::this_thread::sleep_for(20ms);
+   EXPECT_EQ(p.server.count(submit_cmd), 1u);
+   // The next that is not of that kind takes them along, in order.
+   const uint32_t last = 6;
+   p.ws->submit({&last, 1}, {}, -1, nullptr);
+   ASSERT_TRUE(p.server.wait_for(submit_cmd, 6));
+   EXPECT_EQ(streams_of(p), (std::vector<uint32_t>{1, 2, 3, 4, 5, 6}));
+}
+
+TEST(Submissions, WhatIsHeldBackIsSentBeforeAWait)
+{
+   Pair p;
+   auto bo = p.ws->create_resource(texture_desc(4, 4));
+   Bo *bos[] = {bo.get()};
+   submit_more(p, 1);
+   const uint64_t held = submit_more(p, 2);
+   EXPECT_FALSE(p.ws->known_executed(held));
+   ASSERT_TRUE(p.ws->wait_submission(held, UINT64_MAX));
+   EXPECT_EQ(p.server.count(submit_cmd), 2u);
+
+   submit_more(p, 3); // idle again: at once
+   const uint32_t four = 4;
+   p.ws->submit({&four, 1}, bos, -1, nullptr, Urgency::more_follows);
+   EXPECT_TRUE(p.ws->is_busy(*bo));
+   ASSERT_TRUE(p.ws->wait_idle(*bo, UINT64_MAX));
+   EXPECT_EQ(streams_of(p), (std::vector<uint32_t>{1, 2, 3, 4}));
+
+   // Whoever only asks sets it going as well.
+   submit_more(p, 5);
+   const uint64_t asked = submit_more(p, 6);
+   auto give_up = std::chrono::steady_clock::now() + 5s;
+   while (!p.ws->wait_submission(asked, 0) && std::chrono::steady_clock::now() < give_up)
+      std::this_thread::yield();
+   EXPECT_TRUE(p.ws->known_complete(asked));
+}
+
+TEST(Submissions, WhatIsHeldBackIsBounded)
+{
+   Pair p;
+   p.server.hold(); // so that it does not become idle
+   submit_more(p, 0);
+   for (uint32_t i = 1; i <= 16; i++)
+      submit_more(p, i);
+   p.server.resume();
+   ASSERT_TRUE(p.server.wait_for(submit_cmd, 9)); // the first, and eight together
+   // A long one is not copied.
+   const std::vector<uint32_t> many(256 << 10);
+   p.ws->submit(many, {}, -1, nullptr, Urgency::more_follows);
+   ASSERT_TRUE(p.server.wait_for(submit_cmd, 18));
+   std::vector<uint32_t> expected(17);
+   for (uint32_t i = 0; i < 17; i++)
+      expected[i] = i;
+   expected.push_back(0);
+   EXPECT_EQ(streams_of(p), expected);
+}
+
+TEST(Submissions, TransfersAndCreationsGoBehindWhatIsHeldBack)
+{
+   Pair p;
+   submit_more(p, 1);
+   submit_more(p, 2);
+   auto bo = p.ws->create_resource(buffer_desc(4096));
+   ASSERT_TRUE(bo);
+   submit_more(p, 3);
+   ASSERT_TRUE(p.ws->transfer_to_host(*bo, 0, {.width = 64}, {}));
+   ASSERT_TRUE(p.ws->wait_idle(*bo, UINT64_MAX));
+   std::vector<uint32_t> order;
+   for (const Message &m : p.server.messages()) {
+      if (m.command != resource_busy_wait)
+         order.push_back(m.command);
+   }
+   ASSERT_EQ(order.size(), 5u);
+   EXPECT_EQ(order[0], submit_cmd);
+   EXPECT_EQ(order[1], submit_cmd);
+   EXPECT_EQ(order[3], submit_cmd);
+}
+
+TEST(Submissions, AHostThatDiesTakesWhatIsHeldBackWithIt)
+{
+   Pair p;
+   submit_more(p, 1);
+   const uint64_t held = submit_more(p, 2);
+   StderrCapture err;
+   p.server.die();
+   EXPECT_TRUE(p.ws->wait_submission(held, UINT64_MAX));
+   EXPECT_TRUE(p.ws->lost());
+   EXPECT_EQ(submit_more(p, 3), 0u);
+}

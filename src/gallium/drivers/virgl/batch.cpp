@@ -136,15 +136,17 @@ void Batch::release(std::vector<BoRef> &refs)
 }
 
 // `last`: the part of the batch that fences stand for.
-uint64_t Batch::send(std::span<const uint32_t> stream, int *out_fence_fd, bool last)
+uint64_t Batch::send(std::span<const uint32_t> stream, int *out_fence_fd, bool last, bool carry)
 {
    if (observer_ && !observer_->look(stream))
       ws_.declare_lost("the stream is not valid");
+   const Urgency urgency = last && !fences_.empty() ? Urgency::awaited
+                           : last && carry          ? Urgency::more_follows
+                                                    : Urgency::usual;
    Bo *const fetched = last ? std::exchange(fetched_, nullptr) : nullptr;
    const uint64_t number =
       fetched ? ws_.submit_and_fetch(stream, bos_, in_fence_fd_, out_fence_fd, *fetched)
-              : ws_.submit(stream, bos_, in_fence_fd_, last ? out_fence_fd : nullptr,
-                           last && !fences_.empty());
+              : ws_.submit(stream, bos_, in_fence_fd_, last ? out_fence_fd : nullptr, urgency);
    if (in_fence_fd_ >= 0) {
       close(in_fence_fd_);
       in_fence_fd_ = -1;
@@ -182,7 +184,7 @@ uint64_t Batch::submit(int *out_fence_fd, bool carry, std::span<const uint32_t> 
 {
    const std::span<const uint32_t> stream(begin_, size_t(cursor_ - begin_));
    const uint64_t number = before.empty() && after.empty()
-                              ? send(stream, out_fence_fd, true)
+                              ? send(stream, out_fence_fd, true, carry)
                               : send_around(stream, before, after, out_fence_fd);
    if (number != 0)
       last_submission_ = number;

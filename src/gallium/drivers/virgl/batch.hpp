@@ -95,7 +95,8 @@ private:
    // takes for a message (VIRTQUEUE_MAX_SIZE) would be 4 MB.
    static constexpr uint32_t longest_dwords = 4 * capacity_dwords;
 
-   uint64_t send(std::span<const uint32_t> stream, int *out_fence_fd, bool last);
+   uint64_t send(std::span<const uint32_t> stream, int *out_fence_fd, bool last,
+                 bool carry = false);
    uint64_t send_around(std::span<const uint32_t> stream, std::span<const uint32_t> before,
                         std::span<const uint32_t> after, int *out_fence_fd);
    void reference_slow(Bo &bo);

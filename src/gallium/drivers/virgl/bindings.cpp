@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The set_* entry points: they record what Gallium wants and mark it; nothing is encoded here.
 #include <cstring>
+#include <utility>
 
 #include "util/u_framebuffer.h"
-#include "util/u_helpers.h"
 
 #include "context.hpp"
 
@@ -107,8 +107,26 @@ void set_vertex_buffers(pipe_context *pipe, unsigned start, unsigned count, unsi
                         bool take_ownership, const pipe_vertex_buffer *buffers)
 {
    Context &ctx = Context::from(pipe);
-   util_set_vertex_buffers_count(ctx.vertex_buffers.data(), &ctx.num_vertex_buffers, buffers, start,
-                                 count, unbind, take_ownership);
+   const auto drop = [&ctx](pipe_vertex_buffer &vb) {
+      if (!vb.is_user_buffer)
+         ctx.references.drop(vb.buffer.resource);
+      vb = {};
+   };
+   for (unsigned i = 0; i < count; i++) {
+      pipe_vertex_buffer &vb = ctx.vertex_buffers[start + i];
+      drop(vb);
+      if (!buffers)
+         continue;
+      vb = buffers[i];
+      if (!take_ownership && !vb.is_user_buffer)
+         ctx.references.take(vb.buffer.resource);
+   }
+   for (unsigned i = start + count; i < start + count + unbind; i++)
+      drop(ctx.vertex_buffers[i]);
+   ctx.num_vertex_buffers = std::max(ctx.num_vertex_buffers, start + count);
+   while (ctx.num_vertex_buffers > 0 &&
+          !ctx.vertex_buffers[ctx.num_vertex_buffers - 1].buffer.resource)
+      ctx.num_vertex_buffers--;
    ctx.set_dirty(Dirty::vertex_buffers);
 }
 
@@ -153,18 +171,33 @@ void set_constant_buffer(pipe_context *pipe, enum pipe_shader_type stage, uint i
       s.ubos[0] = {};
    } else {
       pipe_constant_buffer &bound = s.ubos[index];
-      if (take_ownership) {
-         pipe_resource_reference(&bound.buffer, nullptr);
-         bound.buffer = cb->buffer;
-      } else {
-         pipe_resource_reference(&bound.buffer, has_buffer ? cb->buffer : nullptr);
-      }
+      pipe_resource *buffer = has_buffer ? cb->buffer : nullptr;
+      if (!take_ownership)
+         ctx.references.take(buffer);
+      ctx.references.drop(std::exchange(bound.buffer, buffer));
       bound.buffer_offset = has_buffer ? cb->buffer_offset : 0;
       bound.buffer_size = has_buffer ? cb->buffer_size : 0;
       bound.user_buffer = nullptr;
    }
    s.ubos_changed |= 1u << index;
    ctx.set_dirty(stage, StageDirty::uniform_buffers);
+}
+
+// What becomes of a view that is taken out of its slot. Takes the reference over.
+void leave_view(Context &ctx, StageState &s, unsigned slot, pipe_sampler_view *view)
+{
+   if (slot < s.left_views.size()) {
+      const uint32_t bit = 1u << slot;
+      if (s.left & bit)
+         ctx.references.drop(std::exchange(s.left_views[slot], nullptr));
+      s.left &= ~bit;
+      if (view && view->texture->target == PIPE_BUFFER) {
+         s.left_views[slot] = view;
+         s.left |= bit;
+         return;
+      }
+   }
+   ctx.references.drop(view);
 }
 
 void set_sampler_views(pipe_context *pipe, enum pipe_shader_type stage, unsigned start,
@@ -176,15 +209,18 @@ void set_sampler_views(pipe_context *pipe, enum pipe_shader_type stage, unsigned
    for (unsigned i = 0; i < count; i++) {
       pipe_sampler_view *&slot = s.views[start + i];
       pipe_sampler_view *view = views ? views[i] : nullptr;
-      if (take_ownership) {
-         pipe_sampler_view_reference(&slot, nullptr);
-         slot = view;
+      if (!view && slot) {
+         leave_view(ctx, s, start + i, std::exchange(slot, nullptr));
+      } else if (take_ownership) {
+         ctx.references.drop(std::exchange(slot, view));
       } else {
          pipe_sampler_view_reference(&slot, view);
       }
    }
-   for (unsigned i = start + count; i < start + count + unbind; i++)
-      pipe_sampler_view_reference(&s.views[i], nullptr);
+   for (unsigned i = start + count; i < start + count + unbind; i++) {
+      if (s.views[i])
+         leave_view(ctx, s, i, std::exchange(s.views[i], nullptr));
+   }
    s.num_views = std::max(s.num_views, start + count);
    while (s.num_views > 0 && !s.views[s.num_views - 1])
       s.num_views--;
@@ -249,7 +285,10 @@ void set_shader_images(pipe_context *pipe, enum pipe_shader_type stage, unsigned
    const uint32_t partial_before = s.images_partial;
    for (unsigned i = 0; i < count + unbind; i++) {
       const unsigned slot = start + i;
-      util_copy_image_view(&s.images[slot], images && i < count ? &images[i] : nullptr);
+      pipe_resource *const old = s.images[slot].resource;
+      s.images[slot] = images && i < count ? images[i] : pipe_image_view{};
+      ctx.references.take(s.images[slot].resource);
+      ctx.references.drop(old);
       const uint32_t bit = 1u << slot;
       s.images_bound = s.images[slot].resource ? s.images_bound | bit : s.images_bound & ~bit;
       s.images_partial = has_some_layers(s.images[slot]) ? s.images_partial | bit

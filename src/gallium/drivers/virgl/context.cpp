@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "context.hpp"
 
+#include <bit>
+
 #include "indices/u_primconvert.h"
 #include "util/u_debug.h"
 #include "util/u_framebuffer.h"
@@ -105,6 +107,17 @@ void Context::reference_bindings()
          if (s.views[i] && Resource::from(s.views[i]->texture)->plane)
             set_dirty(pipe_shader_type(stage), StageDirty::views); // to be filled anew
       }
+      for (uint32_t bits = s.left; bits; bits &= bits - 1) {
+         const unsigned i = std::countr_zero(bits);
+         if (p_atomic_read(&s.left_views[i]->reference.count) > 1) {
+            use(s.left_views[i]->texture);
+            continue;
+         }
+         // Its owner has let it go, which should free its buffer.
+         pipe_sampler_view_reference(&s.left_views[i], nullptr);
+         s.left &= ~(1u << i);
+         set_dirty(pipe_shader_type(stage), StageDirty::views);
+      }
    }
    if (coherent.epoch != 0)
       note_bindings(*this);
@@ -112,6 +125,7 @@ void Context::reference_bindings()
 
 void Context::send(int *out_fence_fd, bool carry)
 {
+   references.settle();
    if (coherent.list.empty()) [[likely]]
       batch.submit(out_fence_fd, carry);
    else
@@ -159,6 +173,9 @@ void unbind_everything(Context &ctx)
          pipe_resource_reference(&cb.buffer, nullptr);
       for (auto &view : s.views)
          pipe_sampler_view_reference(&view, nullptr);
+      for (auto &view : s.left_views)
+         pipe_sampler_view_reference(&view, nullptr);
+      s.left = 0;
       for (auto &b : s.buffers)
          pipe_resource_reference(&b.buffer, nullptr);
       for (auto &image : s.images)
@@ -170,6 +187,7 @@ void destroy(pipe_context *pipe)
 {
    Context *ctx = &Context::from(pipe);
    destroy_vertex_translator(*ctx);
+   ctx->references.settle();
    unbind_everything(*ctx);
    if (pipe->stream_uploader)
       u_upload_destroy(pipe->stream_uploader);
@@ -283,46 +301,6 @@ void set_hw_atomic_buffers_threaded(pipe_context *wrapped, unsigned start, unsig
    wrapped->callback(wrapped, bind_queued_atomics, queued.release(), false);
 }
 
-// What was added to an uploader's buffer is sent when a binding names it (use_buffer), and an addition that
-// goes on where the last one ended may look like it.
-bool is_streamed(const pipe_resource *resource)
-{
-   return resource && (resource->flags & resource_flag_stream);
-}
-
-// Programs set the same buffers with each change of a format or of the array object. Dropping that here
-// keeps the queue short: what wakes the other thread up for the next part of it is dearer than a draw.
-void set_vertex_buffers_threaded(pipe_context *wrapped, unsigned start, unsigned count,
-                                 unsigned unbind, bool take_ownership,
-                                 const pipe_vertex_buffer *buffers)
-{
-   Context &ctx = Context::from(static_cast<pipe_context *>(wrapped->priv));
-   Context::AppVertexBuffers &last = ctx.app_vertex_buffers;
-   // Whoever is bound is alive, so that nothing else has its address.
-   bool same = buffers && last.known && start == 0 && count == last.count && unbind <= last.unbind;
-   for (unsigned i = 0; same && i < count; i++) {
-      same = buffers[i].buffer.resource == last.buffers[i].buffer.resource &&
-             buffers[i].buffer_offset == last.buffers[i].buffer_offset &&
-             buffers[i].stride == last.buffers[i].stride && !buffers[i].is_user_buffer &&
-             !is_streamed(buffers[i].buffer.resource);
-   }
-   if (same) {
-      for (unsigned i = 0; take_ownership && i < count; i++) {
-         pipe_resource *surplus = buffers[i].buffer.resource;
-         pipe_resource_reference(&surplus, nullptr);
-      }
-      return;
-   }
-   last.known = buffers && start == 0;
-   last.count = count;
-   last.unbind = unbind;
-   for (unsigned i = 0; last.known && i < count; i++) {
-      last.buffers[i] = buffers[i];
-      last.known = !buffers[i].is_user_buffer;
-   }
-   ctx.queue_vertex_buffers(wrapped, start, count, unbind, take_ownership, buffers);
-}
-
 void flush_threaded(pipe_context *wrapped, pipe_fence_handle **fence, unsigned flags)
 {
    Context &ctx = Context::from(static_cast<pipe_context *>(wrapped->priv));
@@ -382,8 +360,7 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
    if (wrapped && wrapped != &p) {
       ctx->threaded = wrapped;
       wrapped->set_hw_atomic_buffers = set_hw_atomic_buffers_threaded;
-      ctx->queue_vertex_buffers = wrapped->set_vertex_buffers;
-      wrapped->set_vertex_buffers = set_vertex_buffers_threaded;
+      app_bindings_init(ctx->app, *wrapped);
       ctx->queue_flush = wrapped->flush;
       wrapped->flush = flush_threaded;
       if (p.link_shader)

@@ -17,10 +17,12 @@
 #include "pipe/p_state.h"
 #include "util/u_threaded_context.h"
 
+#include "app_bindings.hpp"
 #include "batch.hpp"
 #include "coherent.hpp"
 #include "floating.hpp"
 #include "protocol/packets.hpp"
+#include "references.hpp"
 #include "resource.hpp"
 #include "screen.hpp"
 #include "shader.hpp"
@@ -100,6 +102,7 @@ struct Shader : Object {
    pipe_shader_type stage{};
    ShaderText text;
    uint32_t samplers = 0; // bit n: it samples slot n
+   uint32_t buffer_samplers = 0; // bit n: and what it samples there is a buffer
    uint8_t captured_vertices = 0; // of each primitive that it makes; 0: the draw says
    int edge_flag = -1;    // the input that a vertex shader passes on as edge flag
    uint32_t buffers = 0;  // bit n: it has a buffer in slot n
@@ -233,6 +236,9 @@ struct StageState {
    uint32_t num_views = 0;
    std::array<proto::ObjectHandle, PIPE_MAX_SHADER_SAMPLER_VIEWS> sent_views{};
    uint32_t sent_num_views = 0;
+   // Views of buffers that were in a slot that has none now, with references; see emit_views().
+   std::array<pipe_sampler_view *, 32> left_views{};
+   uint32_t left = 0; // bit n: there is one of slot n
 
    std::array<SamplerState *, PIPE_MAX_SAMPLERS> samplers{};
    uint32_t num_samplers = 0;
@@ -286,6 +292,7 @@ struct Context {
    Batch batch;
    StagingPool staging;
    FloatingPool floating;
+   References references;
    // For Transfers of the driver's thread, and of the program's.
    slab_child_pool maps, maps_unsynchronised;
    uint32_t floating_epoch = 0; // up to which bindings were looked at
@@ -349,12 +356,7 @@ struct Context {
    uint32_t num_atomics = 0;
    // These are for the application's thread alone.
    bool app_bound_atomics = false;
-   struct AppVertexBuffers { // as last queued
-      bool known = false;
-      unsigned count = 0, unbind = 0;
-      std::array<pipe_vertex_buffer, PIPE_MAX_ATTRIBS> buffers{}; // no references
-   } app_vertex_buffers;
-   decltype(pipe_context::set_vertex_buffers) queue_vertex_buffers = nullptr;
+   AppBindings app;
    decltype(pipe_context::flush) queue_flush = nullptr;
    // Where a picture is shown right after its only flush, to leave that to the driver's thread would only
    // cost waking it.

@@ -68,14 +68,15 @@ struct Indices {
 
 // Drops the caller's reference to the index buffer at the end of the draw where Gallium hands it over.
 struct OwnedIndexBuffer {
+   References &references;
    pipe_resource *buffer = nullptr;
 
-   explicit OwnedIndexBuffer(const pipe_draw_info &info)
+   OwnedIndexBuffer(Context &ctx, const pipe_draw_info &info) : references(ctx.references)
    {
       if (info.index_size && info.take_index_buffer_ownership && !info.has_user_indices)
          buffer = info.index.resource;
    }
-   ~OwnedIndexBuffer() { pipe_resource_reference(&buffer, nullptr); }
+   ~OwnedIndexBuffer() { references.drop(buffer); }
 };
 
 bool find_indices(Context &ctx, const pipe_draw_info &info, const pipe_draw_start_count_bias *draws,
@@ -312,7 +313,7 @@ void draw_vbo(pipe_context *pipe, const pipe_draw_info *info, unsigned drawid,
               unsigned num_draws)
 {
    Context &ctx = Context::from(pipe);
-   const OwnedIndexBuffer owned(*info);
+   const OwnedIndexBuffer owned(ctx, *info);
    const bool from_buffer = indirect && indirect->buffer;
    // Of no instances the host makes one (virglrenderer, vrend_draw_vbo).
    if (!from_buffer && info->instance_count == 0)

@@ -153,6 +153,7 @@ void flush(pipe_context *pipe, pipe_fence_handle **out, unsigned flags)
    }
    if ((flags & PIPE_FLUSH_DEFERRED) && !wants_fd)
       return;
+   ctx.references.settle(); // also where there is nothing to submit
    if (wants_fd) {
       ctx.make_room(1); // a fence needs a submission to stand for
       int fd = -1;

@@ -15,8 +15,9 @@ namespace virgl {
 
 namespace {
 
-// The slots of a file that the text declares: "DCL FILE[first]" or "DCL FILE[first..last]".
-uint32_t declared(const std::string &text, std::string_view file)
+// The slots of a file that the text declares: "DCL FILE[first]" or "DCL FILE[first..last]". With a `kind`,
+// those of "DCL FILE[first], KIND" alone.
+uint32_t declared(const std::string &text, std::string_view file, std::string_view kind = {})
 {
    const std::string declaration = "DCL " + std::string(file) + "[";
    uint32_t mask = 0;
@@ -25,8 +26,11 @@ uint32_t declared(const std::string &text, std::string_view file)
       const char *from = text.c_str() + at + declaration.size();
       char *end = nullptr;
       const unsigned long first = std::strtoul(from, &end, 10);
-      const unsigned long last = end[0] == '.' && end[1] == '.' ? std::strtoul(end + 2, nullptr, 10)
+      const unsigned long last = end[0] == '.' && end[1] == '.' ? std::strtoul(end + 2, &end, 10)
                                                                : first;
+      const std::string_view rest(end, size_t(text.c_str() + text.size() - end));
+      if (!kind.empty() && !rest.substr(0, 3 + kind.size()).ends_with(kind))
+         continue;
       for (unsigned long i = first; i <= last && i < 32; i++)
          mask |= 1u << i;
    }
@@ -46,6 +50,7 @@ void look_at_text(Shader &shader)
 {
    const std::string &text = shader.text.text;
    shader.samplers = declared(text, "SAMP");
+   shader.buffer_samplers = shader.samplers & declared(text, "SVIEW", "BUFFER");
    shader.buffers = declared(text, "BUFFER");
    shader.images = declared(text, "IMAGE");
    shader.queries_size = text.find("RESQ ") != std::string::npos;
@@ -100,9 +105,10 @@ template <pipe_shader_type stage> void bind_shader(pipe_context *pipe, void *sta
    Context &ctx = Context::from(pipe);
    StageState &s = ctx.stages[stage];
    const uint32_t sampled = s.shader ? s.shader->samplers : 0;
+   const uint32_t of_buffers = s.shader ? s.shader->buffer_samplers : 0;
    s.shader = static_cast<Shader *>(state);
    ctx.set_dirty(Dirty::shaders);
-   if (s.shader && (s.shader->samplers & ~sampled))
+   if (s.shader && ((s.shader->samplers & ~sampled) | (s.shader->buffer_samplers ^ of_buffers)))
       ctx.set_dirty(stage, StageDirty::views); // see emit_views
 }
 
@@ -258,6 +264,7 @@ Shader *use_variant(Context &ctx, Shader &shader, const ShaderKey &key, proto::O
    made->handle = ctx.screen.new_object();
    made->stage = shader.stage;
    made->samplers = shader.samplers;
+   made->buffer_samplers = shader.buffer_samplers;
    made->valid = shader_variant(shader.text, shader.stage, key, made->text);
    // Encoded at once, because it need not keep its text: it is the base's that variants are made of.
    use_shader(ctx, made.get());

@@ -33,7 +33,7 @@ void query_memory_info(pipe_screen *pscreen, pipe_memory_info *info)
    std::array<uint32_t, 2> stream;
    packet.write(stream.data());
    Bo *const bos[] = {bo.get()};
-   const uint64_t number = ws.submit(stream, bos, -1, nullptr, true);
+   const uint64_t number = ws.submit(stream, bos, -1, nullptr, Urgency::awaited);
    if (!number || !ws.wait_submission(number, UINT64_MAX) || ws.lost())
       return;
    std::array<uint32_t, 6> words;

@@ -152,13 +152,19 @@ int highest(const std::array<uint32_t, num_stages> &slots)
 void emit_views(Context &ctx, proto::ShaderStage stage, StageState &s)
 {
    std::array<ObjectHandle, PIPE_MAX_SHADER_SAMPLER_VIEWS> now;
-   // A slot that is sampled without a view would show the host's texture unit as somebody left it.
+   // A slot that is sampled without a view would show the host's texture unit as somebody left it. Of a
+   // buffer that is all right: what a shader reads of a buffer texture without a buffer is undefined
+   // (OpenGL 4.5, 8.9), and programs that take turns between one and none need no other state for it.
    const uint32_t sampled = s.shader ? s.shader->samplers : 0;
+   const uint32_t stays = s.shader && !ctx.robust ? s.shader->buffer_samplers & s.left : 0;
    const uint32_t count = std::max(s.num_views, sampled_slots(s));
    uint32_t set = 0;
    for (uint32_t i = 0; i < count; i++) {
-      note_view(ctx, s.views[i]);
-      if (SamplerView *view = SamplerView::from(s.views[i])) {
+      pipe_sampler_view *bound = s.views[i];
+      note_view(ctx, bound);
+      if (!bound && i < 32 && (stays >> i & 1))
+         bound = s.left_views[i];
+      if (SamplerView *view = SamplerView::from(bound)) {
          now[i] = use_sampler_view(ctx, view);
          if (view->swizzled)
             Resource::from(view->base.texture)->swizzled.store(true, std::memory_order_relaxed);

@@ -222,6 +222,13 @@ enum class BlobKind : uint8_t {
    host_mapped, // the host's own storage, mapped into the guest: no transfers, coherent
 };
 
+// How soon a submission should be with the host.
+enum class Urgency : uint8_t {
+   more_follows, // recording goes on, so that another one comes soon: it may be held back until then
+   usual,
+   awaited, // somebody is going to wait for this very submission (a fence): that should be cheap
+};
+
 // How another process, or another part of this one, names a resource.
 enum class ShareKind : uint8_t {
    flink,   // a global GEM name of the device
@@ -271,12 +278,12 @@ public:
    // Sends a finished stream of whole commands. `bos` are the resources it names, each once.
    // `in_fence_fd` is a sync file to wait for (-1: none), borrowed. `out_fence_fd`, where not null,
    // receives a sync file the caller owns (-1 where fence_fds is not offered).
-   // `awaited`: somebody is going to wait for this very submission (a fence), so the winsys should
-   // see to it that this is cheap.
+   // What is held back goes out with the next call that needs the host, waits for anything included.
    // Returns the submission's number, which grows from call to call (transfers take numbers too);
    // 0 when it failed (the winsys is then lost).
    virtual uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                           int in_fence_fd, int *out_fence_fd, bool awaited = false) = 0;
+                           int in_fence_fd, int *out_fence_fd,
+                           Urgency urgency = Urgency::usual) = 0;
 
    // The same, followed by a read-back of the picture `fetched`, level 0 of a single layer. Somebody is
    // going to wait for both at once, so an implementation makes that cheap. 0 also when only the
@@ -284,7 +291,7 @@ public:
    virtual uint64_t submit_and_fetch(std::span<const uint32_t> commands, std::span<Bo *const> bos,
                                      int in_fence_fd, int *out_fence_fd, Bo &fetched)
    {
-      const uint64_t number = submit(commands, bos, in_fence_fd, out_fence_fd, true);
+      const uint64_t number = submit(commands, bos, in_fence_fd, out_fence_fd, Urgency::awaited);
       const Box all{.width = fetched.desc().width, .height = fetched.desc().height};
       return number && transfer_from_host(fetched, 0, all, {}) ? number : 0;
    }

@@ -242,7 +242,7 @@ uint64_t DrmWinsys::execute_marker()
 }
 
 uint64_t DrmWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                           int in_fence_fd, int *out_fence_fd, bool awaited)
+                           int in_fence_fd, int *out_fence_fd, Urgency urgency)
 {
    if (out_fence_fd)
       *out_fence_fd = -1;
@@ -258,7 +258,7 @@ uint64_t DrmWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *con
    std::lock_guard lock(submit_mutex_);
    if (lost())
       return 0;
-   return execute(commands, bos, in_fence_fd, out_fence_fd, awaited);
+   return execute(commands, bos, in_fence_fd, out_fence_fd, urgency == Urgency::awaited);
 }
 
 bool DrmWinsys::wait_foreign_fence(int fd)

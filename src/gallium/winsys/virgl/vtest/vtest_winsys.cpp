@@ -20,6 +20,11 @@ namespace {
 // is_busy() does not go stale in programs that never present.
 constexpr uint32_t submissions_per_question = 8;
 
+// Short submissions go out together: a message that wakes the server up costs as much as recording
+// dozens of draws. By then it still has work to do, because the first of them is not held back.
+constexpr unsigned held_at_most = 7;
+constexpr size_t held_bytes_at_most = 128 << 10;
+
 // Guest memory of these receives query results, which the host writes when its GPU has them
 // (vrend_check_queries runs when a fence retires), not when it executes the command.
 bool written_by_gpu(const ResourceDesc &desc)
@@ -264,8 +269,27 @@ bool VtestWinsys::send(std::span<iovec> parts)
 {
    if (lost())
       return false;
-   IoResult r = stream_.send(parts, this);
+   IoResult r;
+   std::array<iovec, 8> together;
+   if (held_.empty()) [[likely]] {
+      r = stream_.send(parts, this);
+   } else {
+      together[0] = {held_.data(), held_.size()};
+      const size_t joined = parts.size() < together.size() ? parts.size() : 0;
+      std::copy_n(parts.begin(), joined, together.begin() + 1);
+      r = stream_.send(std::span(together).first(1 + joined), this);
+      if (r && joined < parts.size())
+         r = stream_.send(parts, this);
+      held_.clear();
+      num_held_ = 0;
+   }
    return r || lose(r);
+}
+
+bool VtestWinsys::may_hold_back(size_t bytes) const
+{
+   return !known_executed(issued_) && num_held_ < held_at_most &&
+          held_.size() + bytes <= held_bytes_at_most;
 }
 
 VtestWinsys::Ticket VtestWinsys::ask(uint64_t number, Answer kind)
@@ -295,7 +319,7 @@ VtestWinsys::Ticket VtestWinsys::ask_anew(Answer kind)
 }
 
 uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                             int in_fence_fd, int *out_fence_fd, bool)
+                             int in_fence_fd, int *out_fence_fd, Urgency urgency)
 {
    (void)in_fence_fd;
    if (out_fence_fd)
@@ -322,9 +346,19 @@ uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *c
    };
 
    std::lock_guard lock(send_mutex_);
+   const bool hold_back = urgency == Urgency::more_follows &&
+                          may_hold_back(parts[0].iov_len + parts[1].iov_len);
    uint64_t number = ++issued_;
    for (Bo *bo : bos)
       set_last_use(*bo, number);
+   if (hold_back) {
+      for (const iovec &part : std::span(parts).first(2)) {
+         const auto *bytes = static_cast<const std::byte *>(part.iov_base);
+         held_.insert(held_.end(), bytes, bytes + part.iov_len);
+      }
+      num_held_++;
+      return number;
+   }
 
    // A question that nobody waits for travels with the submission; its answer is taken in when it
    // has arrived. Only one at a time.

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <mutex>
+#include <vector>
 
 #include "gallium/winsys/virgl/common/bo_cache.hpp"
 #include "gallium/winsys/virgl/vtest/handshake.hpp"
@@ -69,7 +70,7 @@ public:
    bool transfer_from_host(Bo &bo, uint32_t level, const Box &box,
                            const MemoryLayout &layout) override;
    uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos, int in_fence_fd,
-                   int *out_fence_fd, bool awaited) override;
+                   int *out_fence_fd, Urgency urgency) override;
    uint64_t submit_and_fetch(std::span<const uint32_t> commands, std::span<Bo *const> bos,
                              int in_fence_fd, int *out_fence_fd, Bo &fetched) override;
    void expect_wait() override { curious_.store(true, std::memory_order_relaxed); }
@@ -114,8 +115,10 @@ private:
    InputHandler::Result input_while_sending() override;
 
    // -- messages ----------------------------------------------------------------------------------
-   // With send_mutex_ held.
+   // With send_mutex_ held. What is held back goes first.
    bool send(std::span<iovec> parts);
+   // The same: whether a submission of so many bytes waits for the next.
+   bool may_hold_back(size_t bytes) const;
    template <typename Request> bool send_request(const Request &request);
    // Without: sees to it that an answer which tells about `number` is under way.
    Ticket ask(uint64_t number, Answer kind);
@@ -156,6 +159,10 @@ private:
       Ticket ticket = 0;
    };
    Question last_idle_, last_waited_;
+   // Messages of submissions after which more follows. No question is among them, so that there is
+   // nothing to wait for that has not been sent.
+   std::vector<std::byte> held_;
+   unsigned num_held_ = 0;
    uint32_t submissions_since_question_ = 0;
    // Somebody found only busy buffers in the cache, or is going to wait: the next submission asks how far
    // the host is.
