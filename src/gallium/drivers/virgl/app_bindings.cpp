@@ -25,11 +25,6 @@ bool is_uploaders(const pipe_resource *resource)
    return resource && (resource->flags & (resource_flag_stream | resource_flag_constants));
 }
 
-void drop(pipe_resource *surplus)
-{
-   pipe_resource_reference(&surplus, nullptr);
-}
-
 // Programs set the same buffers with each change of a format or of the array object.
 void set_vertex_buffers(pipe_context *wrapped, unsigned start, unsigned count, unsigned unbind,
                         bool take_ownership, const pipe_vertex_buffer *buffers)
@@ -40,12 +35,11 @@ void set_vertex_buffers(pipe_context *wrapped, unsigned start, unsigned count, u
    for (unsigned i = 0; same && i < count; i++) {
       same = buffers[i].buffer.resource == last.buffers[i].buffer.resource &&
              buffers[i].buffer_offset == last.buffers[i].buffer_offset &&
-             buffers[i].stride == last.buffers[i].stride && !buffers[i].is_user_buffer &&
-             !is_uploaders(buffers[i].buffer.resource);
+             buffers[i].stride == last.buffers[i].stride && !buffers[i].is_user_buffer;
    }
    if (same) {
       for (unsigned i = 0; take_ownership && i < count; i++)
-         drop(buffers[i].buffer.resource);
+         app.surplus.drop(buffers[i].buffer.resource);
       return;
    }
    last.known = buffers && start == 0;
@@ -53,7 +47,7 @@ void set_vertex_buffers(pipe_context *wrapped, unsigned start, unsigned count, u
    last.unbind = unbind;
    for (unsigned i = 0; last.known && i < count; i++) {
       last.buffers[i] = buffers[i];
-      last.known = !buffers[i].is_user_buffer;
+      last.known = !buffers[i].is_user_buffer && !is_uploaders(buffers[i].buffer.resource);
    }
    app.queue_vertex_buffers(wrapped, start, count, unbind, take_ownership, buffers);
 }
@@ -66,23 +60,23 @@ void set_constant_buffer(pipe_context *wrapped, pipe_shader_type stage, unsigned
    const uint32_t bit = 1u << index;
    pipe_constant_buffer &last = s.uniforms[index];
    const pipe_constant_buffer now = cb ? *cb : pipe_constant_buffer{};
-   if (now.user_buffer || is_uploaders(now.buffer)) {
-      s.known_uniforms &= ~bit;
-   } else {
-      if ((s.known_uniforms & bit) && now.buffer == last.buffer &&
-          (!now.buffer ||
-           (now.buffer_offset == last.buffer_offset && now.buffer_size == last.buffer_size))) {
-         if (take_ownership)
-            drop(now.buffer);
-         return;
-      }
-      s.known_uniforms |= bit;
-      last = now;
+   if ((s.known_uniforms & bit) && now.buffer == last.buffer && !now.user_buffer &&
+       (!now.buffer ||
+        (now.buffer_offset == last.buffer_offset && now.buffer_size == last.buffer_size))) {
+      if (take_ownership)
+         app.surplus.drop(now.buffer);
+      return;
    }
+   // Slot 0 has constants, which are others each time.
+   if (index == 0 || now.user_buffer || is_uploaders(now.buffer))
+      s.known_uniforms &= ~bit;
+   else
+      s.known_uniforms |= bit;
+   last = now;
    app.queue_constant_buffer(wrapped, stage, index, take_ownership, cb);
 }
 
-bool same_image(const pipe_image_view &a, const pipe_image_view &b)
+bool same_image(const pipe_image_view &a, const pipe_image_view &b, bool is_buffer)
 {
    if (a.resource != b.resource)
       return false;
@@ -90,7 +84,7 @@ bool same_image(const pipe_image_view &a, const pipe_image_view &b)
       return true;
    if (a.format != b.format || a.access != b.access || a.shader_access != b.shader_access)
       return false;
-   return a.resource->target == PIPE_BUFFER
+   return is_buffer
              ? a.u.buf.offset == b.u.buf.offset && a.u.buf.size == b.u.buf.size
              : a.u.tex.first_layer == b.u.tex.first_layer &&
                   a.u.tex.last_layer == b.u.tex.last_layer && a.u.tex.level == b.u.tex.level;
@@ -108,10 +102,14 @@ void set_shader_images(pipe_context *wrapped, pipe_shader_type stage, unsigned s
       const pipe_image_view now = images && i < start + count ? images[i - start]
                                                               : pipe_image_view{};
       const uint32_t bit = 1u << i;
-      if ((s.known_images & bit) && same_image(s.images[i], now))
+      if ((s.known_images & bit) && same_image(s.images[i], now, (s.image_buffers & bit) != 0))
          continue;
       s.images[i] = now;
       s.known_images |= bit;
+      if (now.resource && now.resource->target == PIPE_BUFFER)
+         s.image_buffers |= bit;
+      else
+         s.image_buffers &= ~bit;
       first = std::min(first, i);
       last = i + 1;
    }
@@ -142,9 +140,8 @@ void set_sampler_views(pipe_context *wrapped, pipe_shader_type stage, unsigned s
    const unsigned set_end = std::max(first, std::min(last, start + count));
    if (views && take_ownership) {
       for (unsigned i = start; i < start + count; i++) {
-         pipe_sampler_view *surplus = views[i - start];
          if (i < first || i >= set_end)
-            pipe_sampler_view_reference(&surplus, nullptr);
+            app.surplus.drop(views[i - start]);
       }
    }
    if (first == end)

@@ -12,10 +12,12 @@
 #include "pipe/p_context.h"
 #include "pipe/p_state.h"
 
+#include "references.hpp"
+
 namespace virgl {
 
-// Of one context. For the thread that uses the wrapped context alone. Owns no references: whoever is bound
-// is kept alive by the queue and the driver's context, so that nothing else can have its address.
+// Of one context. For the thread that uses the wrapped context alone. What is bound needs no references
+// here: the queue and the driver's context keep it alive, so that nothing else can have its address.
 struct AppBindings {
    struct VertexBuffers { // as last queued
       bool known = false;
@@ -26,6 +28,7 @@ struct AppBindings {
    struct Stage {
       // Bit n of `known_*`: what slot n has is what is written here.
       uint32_t known_uniforms = 0, known_images = 0;
+      uint32_t image_buffers = 0; // of known_images, those that are buffers
       std::array<pipe_constant_buffer, PIPE_MAX_CONSTANT_BUFFERS> uniforms{};
       std::array<pipe_image_view, PIPE_MAX_SHADER_IMAGES> images{};
       // Slots below `known_views`.
@@ -33,6 +36,9 @@ struct AppBindings {
       std::array<pipe_sampler_view *, PIPE_MAX_SHADER_SAMPLER_VIEWS> views{};
    };
    std::array<Stage, PIPE_SHADER_TYPES> stages;
+
+   // Of what came with a reference and was not queued; settled with each flush.
+   References surplus;
 
    // The part of the queue that the last draw went to, where that was, and up to where it is prepared:
    // see draw_vbo.

@@ -134,12 +134,14 @@ void set_vertex_buffers(pipe_context *pipe, unsigned start, unsigned count, unsi
 void set_constants(Context &ctx, StageState &s, bool take_ownership, const pipe_constant_buffer *cb)
 {
    pipe_resource *buffer = cb ? cb->buffer : nullptr;
-   if (take_ownership) {
-      pipe_resource_reference(&s.constants_buffer, nullptr);
-      s.constants_buffer = buffer;
-   } else {
-      pipe_resource_reference(&s.constants_buffer, buffer);
-   }
+   if (buffer && !take_ownership)
+      p_atomic_inc(&buffer->reference.count);
+   // Given back together, when the uploader has gone on to other memory; but not later, because that memory
+   // is used again.
+   if (buffer != s.constants_buffer)
+      drop_constants(s);
+   s.constants_buffer = buffer;
+   s.constants_references += buffer != nullptr;
    s.constants_size = cb ? cb->buffer_size : 0;
    s.constants = nullptr;
    if (buffer) {
@@ -241,6 +243,13 @@ void copy_shader_buffer(pipe_shader_buffer &slot, const pipe_shader_buffer *from
    }
 }
 
+void note_may_write(Context &ctx, pipe_shader_type stage)
+{
+   const StageState &s = ctx.stages[stage];
+   const uint32_t bit = 1u << stage;
+   ctx.may_write = s.buffers_writable | s.images_bound ? ctx.may_write | bit : ctx.may_write & ~bit;
+}
+
 void set_shader_buffers(pipe_context *pipe, enum pipe_shader_type stage, unsigned start,
                         unsigned count, const pipe_shader_buffer *buffers, unsigned writable)
 {
@@ -255,6 +264,7 @@ void set_shader_buffers(pipe_context *pipe, enum pipe_shader_type stage, unsigne
       s.buffers_bound = s.buffers[slot].buffer ? s.buffers_bound | bit : s.buffers_bound & ~bit;
       s.buffers_changed |= bit;
    }
+   note_may_write(ctx, stage);
    ctx.set_dirty(stage, StageDirty::buffers);
 }
 
@@ -295,6 +305,7 @@ void set_shader_images(pipe_context *pipe, enum pipe_shader_type stage, unsigned
                                                          : s.images_partial & ~bit;
       s.images_changed |= bit;
    }
+   note_may_write(ctx, stage);
    ctx.set_dirty(stage, StageDirty::images);
    if (partial_before | s.images_partial)
       ctx.set_dirty(Dirty::shaders); // perhaps another variant

@@ -150,6 +150,14 @@ void retire_object(Context &ctx, proto::ObjectType type, const Object &object, B
    ctx.has_retired.store(true, std::memory_order_release);
 }
 
+void drop_constants(StageState &s)
+{
+   if (s.constants_buffer)
+      pipe_drop_resource_references(s.constants_buffer, s.constants_references);
+   s.constants_buffer = nullptr;
+   s.constants_references = 0;
+}
+
 namespace {
 
 void unbind_everything(Context &ctx)
@@ -168,7 +176,7 @@ void unbind_everything(Context &ctx)
    for (auto &b : ctx.atomics)
       pipe_resource_reference(&b.buffer, nullptr);
    for (StageState &s : ctx.stages) {
-      pipe_resource_reference(&s.constants_buffer, nullptr);
+      drop_constants(s);
       for (auto &cb : s.ubos)
          pipe_resource_reference(&cb.buffer, nullptr);
       for (auto &view : s.views)
@@ -187,6 +195,7 @@ void destroy(pipe_context *pipe)
 {
    Context *ctx = &Context::from(pipe);
    destroy_vertex_translator(*ctx);
+   ctx->app.surplus.settle();
    ctx->references.settle();
    unbind_everything(*ctx);
    if (pipe->stream_uploader)
@@ -306,6 +315,7 @@ void flush_threaded(pipe_context *wrapped, pipe_fence_handle **fence, unsigned f
    Context &ctx = Context::from(static_cast<pipe_context *>(wrapped->priv));
    if (!fence && ctx.flushes_since_show++ == 0 && ctx.flushes_to_show)
       flags &= ~PIPE_FLUSH_ASYNC;
+   ctx.app.surplus.settle();
    ctx.queue_flush(wrapped, fence, flags);
 }
 

@@ -224,6 +224,7 @@ struct StageState {
    const std::byte *constants = nullptr;
    uint32_t constants_size = 0;
    pipe_resource *constants_buffer = nullptr;
+   int constants_references = 0; // that are held of it, one for each time it was set in a row
    std::vector<std::byte> constants_copy;
    // The host's array, which is as long as the longest that was sent.
    std::vector<uint32_t> sent_constants;
@@ -364,6 +365,7 @@ struct Context {
    unsigned flushes_since_show = 0;
 
    std::array<StageState, num_stages> stages;
+   uint32_t may_write = 0; // bit n: stage n has writable buffers, or images
    // What a sampler without a view reads: opaque black. Made when first needed.
    pipe_sampler_view *black_view = nullptr;
 
@@ -446,6 +448,9 @@ private:
    void send(int *out_fence_fd, bool carry);
    void reference_bindings();
 };
+
+// Lets the memory of a stage's constants go.
+void drop_constants(StageState &s);
 
 // Queues the host's object for destruction; any thread.
 void retire_object(Context &ctx, proto::ObjectType type, const Object &object, BoRef memory = {});

@@ -635,8 +635,8 @@ void emit_draw_state(Context &ctx, unsigned mode)
    if (ctx.change_logicop)
       toggle_logicop(ctx);
    note_newly_tracked(ctx);
-   for (pipe_shader_type stage : graphics_stages)
-      mark_shader_writes(ctx, ctx.stages[stage]);
+   for (uint32_t bits = ctx.may_write & ~(1u << PIPE_SHADER_COMPUTE); bits; bits &= bits - 1)
+      mark_shader_writes(ctx, ctx.stages[std::countr_zero(bits)]);
    mark_context_writes(ctx);
 }
 

@@ -330,9 +330,6 @@ uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *c
       declare_lost("a command stream is too long to be sent");
       return 0;
    }
-   // Descriptors of new resources do not pile up, and the cache learns what has become idle.
-   receive_arrived();
-
    wire::SubmitCmd message{.stream_dwords = uint32_t(commands.size())};
    wire::ResourceBusyWait question;
    std::array<uint32_t, wire::header_dwords + decltype(message)::fixed_dwords> head;
@@ -359,6 +356,8 @@ uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *c
       num_held_++;
       return number;
    }
+   // Descriptors of new resources do not pile up, and the cache learns what has become idle.
+   receive_arrived();
 
    // A question that nobody waits for travels with the submission; its answer is taken in when it
    // has arrived. Only one at a time.
