@@ -81,16 +81,10 @@ public:
          list->clear();
       for (unsigned i = 0; i < num_objects; i++) {
          buffers[i] = pipe_buffer_create(screen_, PIPE_BIND_CONSTANT_BUFFER, PIPE_USAGE_DEFAULT, 4096);
-         pipe_resource t = {};
-         t.target = PIPE_TEXTURE_2D;
-         t.format = PIPE_FORMAT_R8G8B8A8_UNORM;
-         t.bind = PIPE_BIND_SAMPLER_VIEW | PIPE_BIND_SHADER_IMAGE;
-         t.width0 = t.height0 = 4;
-         t.depth0 = t.array_size = 1;
-         textures[i] = screen_->resource_create(screen_, &t);
+         textures[i] = small_texture(screen_);
          pipe_sampler_view v = {};
          v.target = PIPE_TEXTURE_2D;
-         v.format = t.format;
+         v.format = textures[i]->format;
          texture_views[i] = c->create_sampler_view(c, textures[i], &v);
       }
    }

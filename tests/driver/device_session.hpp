@@ -118,6 +118,18 @@ private:
    pipe_context *ctx_ = nullptr;
 };
 
+// Of 4x4 texels, R8G8B8A8_UNORM, to be sampled or bound as an image. The caller owns it.
+inline pipe_resource *small_texture(pipe_screen *screen)
+{
+   pipe_resource t = {};
+   t.target = PIPE_TEXTURE_2D;
+   t.format = PIPE_FORMAT_R8G8B8A8_UNORM;
+   t.bind = PIPE_BIND_SAMPLER_VIEW | PIPE_BIND_SHADER_IMAGE;
+   t.width0 = t.height0 = 4;
+   t.depth0 = t.array_size = 1;
+   return screen->resource_create(screen, &t);
+}
+
 inline proto::Caps caps_without(uint32_t cap, uint32_t cap2 = 0)
 {
    proto::Caps c = VirtgpuOptions::able_host();

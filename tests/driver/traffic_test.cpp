@@ -95,13 +95,7 @@ private:
 
 pipe_resource *texture(Session &s)
 {
-   pipe_resource t = {};
-   t.target = PIPE_TEXTURE_2D;
-   t.format = PIPE_FORMAT_R8G8B8A8_UNORM;
-   t.bind = PIPE_BIND_SAMPLER_VIEW | PIPE_BIND_SHADER_IMAGE;
-   t.width0 = t.height0 = 4;
-   t.depth0 = t.array_size = 1;
-   return s.screen()->resource_create(s.screen(), &t);
+   return small_texture(s.screen());
 }
 
 void set_constants(Session &s, std::vector<uint32_t> &data, size_t count)
