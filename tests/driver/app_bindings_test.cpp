@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What is bound by way of threaded_context: queued where it changes, there when the driver draws, and its
 // references all given back.
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
+#include <numeric>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "util/u_inlines.h"
@@ -11,6 +15,7 @@
 #include "util/u_upload_mgr.h"
 
 #include "gallium/drivers/virgl/context.hpp"
+#include "gallium/drivers/virgl/messages.hpp"
 #include "gallium/drivers/virgl/references.hpp"
 
 #include "device_session.hpp"
@@ -30,6 +35,7 @@ struct Queued {
    bool operator==(const Queued &) const = default;
 };
 std::vector<Queued> uniforms, images, views, vertex_buffers;
+std::vector<unsigned> messages; // bytes of each
 AppBindings queue; // threaded_context's own functions
 
 void queue_constant_buffer(pipe_context *c, pipe_shader_type s, unsigned index, bool own,
@@ -57,6 +63,17 @@ void queue_vertex_buffers(pipe_context *c, unsigned start, unsigned count, unsig
    queue.queue_vertex_buffers(c, start, count, unbind, own, list);
 }
 
+void queue_marker(pipe_context *c, const char *string, int length)
+{
+   messages.push_back(unsigned(length));
+   queue.queue_marker(c, string, length);
+}
+std::vector<std::string> markers; // that reached the driver
+void note_marker(pipe_context *, const char *string, int length)
+{
+   markers.emplace_back(string, size_t(length));
+}
+
 // A context behind threaded_context on the fake device, with some objects to bind.
 class Threaded : public testing::Test {
 public:
@@ -77,8 +94,10 @@ public:
       app.queue_images = queue_images;
       app.queue_views = queue_views;
       app.queue_vertex_buffers = queue_vertex_buffers;
+      app.queue_marker = queue_marker;
       for (auto *list : {&uniforms, &images, &views, &vertex_buffers})
          list->clear();
+      messages.clear();
       for (unsigned i = 0; i < num_objects; i++) {
          buffers[i] = pipe_buffer_create(screen_, PIPE_BIND_CONSTANT_BUFFER, PIPE_USAGE_DEFAULT, 4096);
          textures[i] = small_texture(screen_);
@@ -176,13 +195,28 @@ TEST_F(Threaded, UniformBuffersAreQueuedWhereTheyChange)
 
 TEST_F(Threaded, ConstantsAreAlwaysQueued)
 {
-   const uint32_t data[4] = {};
-   pipe_constant_buffer cb = {};
-   cb.user_buffer = data;
-   cb.buffer_size = sizeof data;
-   for (int i = 0; i < 3; i++)
+   std::array<uint32_t, 1024> data;
+   std::iota(data.begin(), data.end(), 1u);
+   unsigned queued = 0;
+   // As messages while they are few; the same ones, others, fewer, more.
+   for (unsigned bytes : {16u, 16u, 64u, 32u, max_message_data, max_message_data + 16, 4096u, 16u}) {
+      data[bytes / 4 - 1] += bytes;
+      pipe_constant_buffer cb = {};
+      cb.user_buffer = data.data();
+      cb.buffer_size = bytes;
       c->set_constant_buffer(c, stage, 0, false, &cb);
-   EXPECT_EQ(uniforms.size(), 3u);
+      queued++;
+      EXPECT_EQ(uniforms.size() + messages.size(), queued);
+      EXPECT_EQ(!messages.empty() && messages.back() == sizeof(virgl::Message) + bytes,
+                bytes <= max_message_data);
+      const std::array<uint32_t, 1024> sent = data;
+      data.fill(0); // the program's memory is its own again
+      finish();
+      const StageState &s = driver().stages[stage];
+      ASSERT_EQ(s.constants_size, bytes);
+      EXPECT_EQ(memcmp(s.constants, sent.data(), bytes), 0) << bytes;
+      data = sent;
+   }
    // What an uploader made is written to again without another address.
    unsigned offset = 0;
    pipe_resource *uploaded = nullptr;
@@ -207,8 +241,67 @@ TEST_F(Threaded, OfImagesTheRangeThatDiffersIsQueued)
    image_range(1, {t[1], t[2]}, 1);
    image_range(0, {t[0]}, 3);
    image_range(0, {}, 4);
-   EXPECT_EQ(images, (std::vector<Queued>{{0, 4, 0}, {1, 1, 0}, {1, 2, 0}, {2, 1, 1}, {1, 0, 2},
-                                          {0, 0, 1}}));
+   // Four, the second one, the second and the third, the third without the fourth, none instead of two ...
+   const auto bytes = [](unsigned n) { return unsigned(sizeof(virgl::Message) + n * sizeof(pipe_image_view)); };
+   EXPECT_EQ(messages, (std::vector<unsigned>{bytes(4), bytes(1), bytes(2), bytes(1), bytes(0)}));
+   // ... and what has no list at all is threaded_context's.
+   EXPECT_EQ(images, (std::vector<Queued>{{0, 0, 1}}));
+}
+
+TEST_F(Threaded, BuffersAsImagesAreKnownToThreadedContext)
+{
+   struct threaded_context &tc = *threaded_context(c);
+   const auto id = [](pipe_resource *b) { return threaded_resource(b)->buffer_id_unique; };
+   // The first time it looks at them itself, whether another context has used them.
+   image_range(2, {buffers[0], buffers[1]});
+   EXPECT_EQ(images, (std::vector<Queued>{{2, 2, 0}}));
+   image_range(2, {buffers[1], buffers[0], textures[0]});
+   EXPECT_EQ(images.size(), 1u);
+   EXPECT_EQ(messages.size(), 1u);
+   EXPECT_EQ(tc.image_buffers[stage][2], id(buffers[1]));
+   EXPECT_EQ(tc.image_buffers[stage][3], id(buffers[0]));
+   EXPECT_EQ(tc.image_buffers[stage][4], 0u);
+   const auto &list = tc.buffer_lists[tc.next_buf_list].buffer_list;
+   EXPECT_TRUE(BITSET_TEST(list, id(buffers[0]) & TC_BUFFER_ID_MASK));
+
+   pipe_image_view written = {};
+   written.resource = buffers[0];
+   written.format = PIPE_FORMAT_R8G8B8A8_UNORM;
+   written.access = written.shader_access = PIPE_IMAGE_ACCESS_READ_WRITE;
+   written.u.buf.offset = 1024;
+   written.u.buf.size = 512;
+   c->set_shader_images(c, stage, 3, 1, 0, &written);
+   EXPECT_EQ(messages.size(), 2u);
+   EXPECT_EQ(tc.image_buffers_writeable_mask[stage], 1u << 3);
+   EXPECT_TRUE(util_ranges_intersect(&threaded_resource(buffers[0])->valid_buffer_range, 1535, 1536));
+   image_range(2, {textures[1], textures[1]}, 1);
+   EXPECT_EQ(messages.size(), 3u);
+   for (unsigned slot : {2, 3, 4})
+      EXPECT_EQ(tc.image_buffers[stage][slot], 0u) << slot;
+   EXPECT_EQ(tc.image_buffers_writeable_mask[stage], 0u);
+
+   // One that another context used before.
+   pipe_context *other = screen_->context_create(screen_, nullptr, PIPE_CONTEXT_PREFER_THREADED);
+   pipe_vertex_buffer vb = {};
+   vb.buffer.resource = buffers[2];
+   other->set_vertex_buffers(other, 0, 1, 0, false, &vb);
+   image_range(2, {buffers[2]});
+   EXPECT_EQ(messages.size(), 3u);
+   EXPECT_EQ(images.back(), (Queued{2, 1, 0}));
+   EXPECT_TRUE(threaded_resource(buffers[2])->used_by_multiple_contexts);
+   other->destroy(other);
+}
+
+TEST_F(Threaded, MarkersStayMarkers)
+{
+   driver().emit_marker = note_marker;
+   markers.clear();
+   const std::string large(3000, 'x');
+   const std::vector<std::string> sent{"here", "", large, std::string("\1\0\0\0\1\0\0\0", 8)};
+   for (const std::string &s : sent)
+      c->emit_string_marker(c, s.data(), int(s.size()));
+   finish();
+   EXPECT_EQ(markers, sent);
 }
 
 TEST_F(Threaded, OfViewsTheRangeThatDiffersIsQueued)
@@ -255,7 +348,7 @@ TEST_F(Threaded, AnyOrderBindsWhatWasSaidLast)
       case 1: {
          std::vector<pipe_resource *> list(count);
          for (auto &r : list)
-            r = below(4) ? textures[below(2)] : nullptr;
+            r = below(4) ? (below(2) ? textures : buffers)[below(2)] : nullptr;
          image_range(start, list, unbind);
          for (unsigned i = 0; i < count + unbind; i++)
             image_model[start + i] = i < count ? list[i] : nullptr;
@@ -293,6 +386,9 @@ TEST_F(Threaded, AnyOrderBindsWhatWasSaidLast)
       EXPECT_EQ(s.ubos[i].buffer, uniform_model[i].first) << i;
       EXPECT_EQ(s.ubos[i].buffer_offset, uniform_model[i].second) << i;
       EXPECT_EQ(s.images[i].resource, image_model[i]) << i;
+      const bool is_buffer = image_model[i] && image_model[i]->target == PIPE_BUFFER;
+      EXPECT_EQ(threaded_context(c)->image_buffers[stage][i],
+                is_buffer ? threaded_resource(image_model[i])->buffer_id_unique : 0) << i;
       EXPECT_EQ(s.views[i], view_model[i]) << i;
       EXPECT_EQ(driver().vertex_buffers[i].buffer.resource, vertex_model[i]) << i;
    }
@@ -317,6 +413,32 @@ TEST_F(Threaded, DroppedReferencesAreTakenAgainAndGivenBack)
    references.drop(b);
    references.settle();
    EXPECT_EQ(b->reference.count, 1);
+
+   // Taken from what was dropped, and else many at once.
+   references.drop(references.take_ahead(b));
+   references.take_ahead(b);
+   references.take_ahead(b);
+   EXPECT_GT(b->reference.count, 3);
+   references.settle();
+   EXPECT_EQ(b->reference.count, 3);
+   references.drop(b);
+   references.drop(b);
+   references.settle();
+   EXPECT_EQ(b->reference.count, 1);
+   // Few objects are kept alive by that.
+   std::array<pipe_resource *, 100> many;
+   for (pipe_resource *&mine : many) {
+      mine = pipe_buffer_create(screen_, PIPE_BIND_CONSTANT_BUFFER, PIPE_USAGE_DEFAULT, 64);
+      references.take_ahead(mine);
+   }
+   EXPECT_LE(std::ranges::count_if(many, [](auto *r) { return r->reference.count > 2; }), 32);
+   references.settle();
+   for (pipe_resource *&mine : many) {
+      EXPECT_EQ(mine->reference.count, 2);
+      references.drop(mine);
+      pipe_resource_reference(&mine, nullptr);
+   }
+   references.settle();
 
    // More of them than there is room for, each with its last reference.
    for (int i = 0; i < 2000; i++) {

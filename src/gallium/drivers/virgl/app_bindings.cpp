@@ -2,12 +2,15 @@
 #include "app_bindings.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "util/u_inlines.h"
+#include "util/u_range.h"
 #include "util/u_threaded_context.h"
 
 #include "context.hpp"
+#include "messages.hpp"
 
 namespace virgl {
 
@@ -73,6 +76,13 @@ void set_constant_buffer(pipe_context *wrapped, pipe_shader_type stage, unsigned
    else
       s.known_uniforms |= bit;
    last = now;
+   if (index == 0 && now.user_buffer && now.buffer_size <= max_message_data) {
+      const Message message = {.kind = MessageKind::constants, .stage = uint8_t(stage)};
+      memcpy(queue_message(*wrapped, app.queue_marker, message, now.buffer_size), now.user_buffer,
+             now.buffer_size);
+      threaded_context(wrapped)->const_buffers[stage][0] = 0; // none is bound
+      return;
+   }
    app.queue_constant_buffer(wrapped, stage, index, take_ownership, cb);
 }
 
@@ -90,34 +100,88 @@ bool same_image(const pipe_image_view &a, const pipe_image_view &b, bool is_buff
                   a.u.tex.last_layer == b.u.tex.last_layer && a.u.tex.level == b.u.tex.level;
 }
 
+bool is_buffer(const pipe_resource *resource) { return resource && resource->target == PIPE_BUFFER; }
+
+// Whether track_image() is all that threaded_context does when a buffer is bound as an image: not so where another
+// context used it first, or where writes to it are still collected in plain memory.
+bool is_simple(const struct threaded_context &tc, pipe_resource *buffer)
+{
+   const struct threaded_resource &r = *threaded_resource(buffer);
+   return r.first_user == &tc && !r.allow_cpu_storage && !r.cpu_storage;
+}
+
+// threaded_context's record of which buffers are bound, that tells a map whether a buffer may be in use.
+void track_image(struct threaded_context &tc, pipe_shader_type stage, unsigned slot,
+                 const pipe_image_view &view)
+{
+   const uint64_t bit = uint64_t(1) << slot;
+   tc.image_buffers[stage][slot] = 0;
+   tc.image_buffers_writeable_mask[stage] &= ~bit;
+   if (!is_buffer(view.resource))
+      return;
+   struct threaded_resource &r = *threaded_resource(view.resource);
+   tc.image_buffers[stage][slot] = r.buffer_id_unique;
+   BITSET_SET(tc.buffer_lists[tc.next_buf_list].buffer_list, r.buffer_id_unique & TC_BUFFER_ID_MASK);
+   tc.seen_image_buffers[stage] = true;
+   if (view.access & PIPE_IMAGE_ACCESS_WRITE) {
+      tc.image_buffers_writeable_mask[stage] |= bit;
+      util_range_add(&r.b, &r.valid_buffer_range, view.u.buf.offset,
+                     view.u.buf.offset + view.u.buf.size);
+   }
+}
+
 void set_shader_images(pipe_context *wrapped, pipe_shader_type stage, unsigned start, unsigned count,
                        unsigned unbind, const pipe_image_view *images)
 {
    AppBindings &app = bindings_of(wrapped);
    AppBindings::Stage &s = app.stages[stage];
    const unsigned end = start + count + unbind;
+   static constexpr pipe_image_view none{};
    // From the first to the last slot that differs.
    unsigned first = end, last = start;
+   bool simple = images != nullptr;
    for (unsigned i = start; i < end; i++) {
-      const pipe_image_view now = images && i < start + count ? images[i - start]
-                                                              : pipe_image_view{};
+      const pipe_image_view &now = images && i < start + count ? images[i - start] : none;
       const uint32_t bit = 1u << i;
       if ((s.known_images & bit) && same_image(s.images[i], now, (s.image_buffers & bit) != 0))
          continue;
       s.images[i] = now;
       s.known_images |= bit;
-      if (now.resource && now.resource->target == PIPE_BUFFER)
+      if (is_buffer(now.resource)) {
          s.image_buffers |= bit;
-      else
+         simple &= is_simple(*threaded_context(wrapped), now.resource);
+      } else {
          s.image_buffers &= ~bit;
+      }
       first = std::min(first, i);
       last = i + 1;
    }
    if (first == end)
       return;
-   const unsigned set_end = std::min(last, start + count);
-   app.queue_images(wrapped, stage, first, set_end > first ? set_end - first : 0,
-                    last - std::max(first, set_end), images ? images + (first - start) : nullptr);
+   const unsigned set_end = std::max(first, std::min(last, start + count));
+   const unsigned num_set = images ? set_end - first : 0;
+   const unsigned num_unbound = last - first - num_set;
+   const unsigned size = num_set * sizeof(pipe_image_view);
+   if (!simple || size > max_message_data) {
+      app.queue_images(wrapped, stage, first, num_set, num_unbound,
+                       num_set > 0 ? images + (first - start) : nullptr);
+      return;
+   }
+   const Message message = {.kind = MessageKind::images,
+                            .stage = uint8_t(stage),
+                            .start = uint8_t(first),
+                            .count = uint8_t(num_set),
+                            .unbind = uint8_t(num_unbound)};
+   auto *queued = reinterpret_cast<pipe_image_view *>(
+      queue_message(*wrapped, app.queue_marker, message, size));
+   for (unsigned i = first; i < last; i++) {
+      track_image(*threaded_context(wrapped), stage, i, s.images[i]);
+      if (i >= set_end)
+         continue;
+      *queued++ = s.images[i];
+      if (s.images[i].resource)
+         app.surplus.take_ahead(s.images[i].resource);
+   }
 }
 
 void set_sampler_views(pipe_context *wrapped, pipe_shader_type stage, unsigned start, unsigned count,
@@ -148,6 +212,11 @@ void set_sampler_views(pipe_context *wrapped, pipe_shader_type stage, unsigned s
       return;
    app.queue_views(wrapped, stage, first, set_end - first, last - set_end, take_ownership,
                    views ? views + (first - start) : nullptr);
+}
+
+void emit_string_marker(pipe_context *wrapped, const char *string, int length)
+{
+   send_marker(*wrapped, bindings_of(wrapped).queue_marker, string, length);
 }
 
 // Asks for the memory that the next calls will be written to. The other thread has read it last, and a store
@@ -197,6 +266,7 @@ void app_bindings_init(AppBindings &app, pipe_context &wrapped)
    app.queue_constant_buffer = std::exchange(wrapped.set_constant_buffer, set_constant_buffer);
    app.queue_images = std::exchange(wrapped.set_shader_images, set_shader_images);
    app.queue_views = std::exchange(wrapped.set_sampler_views, set_sampler_views);
+   app.queue_marker = std::exchange(wrapped.emit_string_marker, emit_string_marker);
    if (__real_tc_draw_vbo)
       wrapped.draw_vbo = tc_draw_vbo;
 }

@@ -49,6 +49,7 @@ struct AppBindings {
    decltype(pipe_context::set_constant_buffer) queue_constant_buffer = nullptr;
    decltype(pipe_context::set_shader_images) queue_images = nullptr;
    decltype(pipe_context::set_sampler_views) queue_views = nullptr;
+   decltype(pipe_context::emit_string_marker) queue_marker = nullptr;
 };
 
 // Puts itself in front of the functions of a context that threaded_context has just made.

@@ -536,9 +536,11 @@ Transfer *new_transfer(Context &ctx, pipe_resource *resource, unsigned level, un
 void delete_transfer(Context &ctx, Transfer *transfer, bool unsynchronised)
 {
    pipe_resource_reference(&transfer->proxy, nullptr);
-   pipe_resource_reference(&transfer->base.b.resource, nullptr);
+   // After the storage: memory of constants is used again if the resource is the last that has it.
+   pipe_resource *resource = std::exchange(transfer->base.b.resource, nullptr);
    transfer->~Transfer();
    slab_free(unsynchronised ? &ctx.maps_unsynchronised : &ctx.maps, transfer);
+   pipe_resource_reference(&resource, nullptr);
 }
 
 bool settle(Context &ctx, Resource &buffer)

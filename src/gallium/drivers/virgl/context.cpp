@@ -10,6 +10,7 @@
 
 #include "fence.hpp"
 #include "limits.hpp"
+#include "messages.hpp"
 
 namespace virgl {
 
@@ -371,6 +372,7 @@ pipe_context *context_create(pipe_screen *pscreen, void *priv, unsigned flags)
       ctx->threaded = wrapped;
       wrapped->set_hw_atomic_buffers = set_hw_atomic_buffers_threaded;
       app_bindings_init(ctx->app, *wrapped);
+      receive_messages(p);
       ctx->queue_flush = wrapped->flush;
       wrapped->flush = flush_threaded;
       if (p.link_shader)

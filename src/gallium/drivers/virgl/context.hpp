@@ -364,6 +364,9 @@ struct Context {
    bool flushes_to_show = false;
    unsigned flushes_since_show = 0;
 
+   // Behind threaded_context, what a string marker of the program's is given to: see messages.hpp.
+   decltype(pipe_context::emit_string_marker) emit_marker = nullptr;
+
    std::array<StageState, num_stages> stages;
    uint32_t may_write = 0; // bit n: stage n has writable buffers, or images
    // What a sampler without a view reads: opaque black. Made when first needed.

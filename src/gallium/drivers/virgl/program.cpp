@@ -240,7 +240,8 @@ void take_slots(const Screen &screen, const Shader &shader, TakenSlots &taken, S
 
 Shader *use_variant(Context &ctx, Shader &shader, const ShaderKey &key, proto::ObjectHandle keep)
 {
-   if (!shader.valid || key == ShaderKey{})
+   static constexpr ShaderKey none;
+   if (!shader.valid || key == none)
       return &shader;
    // One that could not be made stays: once is enough to find out.
    const auto made_of = [&](const Shader::Variant &variant) {

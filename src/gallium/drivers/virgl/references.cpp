@@ -18,6 +18,19 @@ void References::begin(Lot &lot, void *object, bool is_view)
       used_[num_used_++] = uint8_t(&lot - lots_.data());
 }
 
+void References::stock_up(Lot &lot, pipe_resource *resource)
+{
+   constexpr unsigned most_objects = 32;
+   constexpr int at_once = 256;
+   if (lot.object != resource) {
+      if (num_used_ >= most_objects)
+         settle();
+      begin(lot, resource, false);
+   }
+   p_atomic_add(&resource->reference.count, at_once);
+   lot.count += at_once;
+}
+
 void References::give_back(const Lot &lot)
 {
    if (lot.is_view) {

@@ -31,6 +31,16 @@ public:
          p_atomic_inc(&resource->reference.count);
       return resource;
    }
+   // A reference to what is alive, one of many that are taken at once. The others keep it alive until they are
+   // settled, which happens when there are too many of such objects.
+   pipe_resource *take_ahead(pipe_resource *resource)
+   {
+      Lot &lot = lots_[lot_of(resource)];
+      if (lot.object != resource || lot.count == 0) [[unlikely]]
+         stock_up(lot, resource);
+      lot.count--;
+      return resource;
+   }
    // Takes over one reference, of the caller's; null has none.
    void drop(pipe_resource *resource)
    {
@@ -69,6 +79,7 @@ private:
       lot.count++;
    }
    void begin(Lot &lot, void *object, bool is_view);
+   void stock_up(Lot &lot, pipe_resource *resource);
    static void give_back(const Lot &lot);
    void settle_slow();
 

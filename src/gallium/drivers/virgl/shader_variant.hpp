@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "gallium/drivers/virgl/shader.hpp"
 
@@ -28,6 +30,7 @@ struct ShaderKey {
    // Of a vertex shader made to go without user clip planes (ShaderText::no_clip_planes): as it was before,
    // because there are some or because another stage comes after it.
    bool clip_planes = false;
+   uint8_t padding = 0; // without it, equality could not look at bytes
 
    // By slot, images of which the view has some of the layers: the host binds all of them.
    struct Layers {
@@ -37,8 +40,12 @@ struct ShaderKey {
    };
    std::array<Layers, 32> layers{};
 
-   bool operator==(const ShaderKey &) const = default;
+   bool operator==(const ShaderKey &other) const
+   {
+      return memcmp(this, &other, sizeof other) == 0;
+   }
 };
+static_assert(std::has_unique_object_representations_v<ShaderKey>);
 
 // False when out of memory or when the text cannot be read back, after one line on stderr.
 bool shader_variant(const ShaderText &base, pipe_shader_type stage, const ShaderKey &key,
