@@ -158,7 +158,7 @@ def harm(bench):
     """Tests that harm their host: they are marked, and those after them find a new one."""
     for jobs in ('1', '4'):
         folder = 'harm' + jobs
-        # Enough for a renderer to start while three others do, which has taken 3 s.
+        # Enough for a renderer to start while three others do: 3 s were once too short on two cores.
         status, _, err = bench.run('harmful', '-j', jobs, '--timeout', '6',
                                    '--out', bench.out(folder), '--baseline', 'none')
         bench.check(status == 0, f'-j {jobs}: exit status without a baseline', f'{status}: {err}')

@@ -135,6 +135,7 @@ void set_shader_images(pipe_context *wrapped, pipe_shader_type stage, unsigned s
 {
    AppBindings &app = bindings_of(wrapped);
    AppBindings::Stage &s = app.stages[stage];
+   struct threaded_context &tc = *threaded_context(wrapped);
    const unsigned end = start + count + unbind;
    static constexpr pipe_image_view none{};
    // From the first to the last slot that differs.
@@ -149,7 +150,7 @@ void set_shader_images(pipe_context *wrapped, pipe_shader_type stage, unsigned s
       s.known_images |= bit;
       if (is_buffer(now.resource)) {
          s.image_buffers |= bit;
-         simple &= is_simple(*threaded_context(wrapped), now.resource);
+         simple &= is_simple(tc, now.resource);
       } else {
          s.image_buffers &= ~bit;
       }
@@ -175,7 +176,7 @@ void set_shader_images(pipe_context *wrapped, pipe_shader_type stage, unsigned s
    auto *queued = reinterpret_cast<pipe_image_view *>(
       queue_message(*wrapped, app.queue_marker, message, size));
    for (unsigned i = first; i < last; i++) {
-      track_image(*threaded_context(wrapped), stage, i, s.images[i]);
+      track_image(tc, stage, i, s.images[i]);
       if (i >= set_end)
          continue;
       *queued++ = s.images[i];

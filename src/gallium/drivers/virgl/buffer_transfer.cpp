@@ -15,6 +15,7 @@
 // TRANSFER3D is not used for writes: the host maps the buffer unsynchronised for it (vrend_decode.c,
 // vrend_decode_transfer3d), which races with its own GPU.
 #include <cstring>
+#include <utility>
 
 #include "util/u_inlines.h"
 #include "util/u_range.h"

@@ -36,7 +36,6 @@ struct ShaderKey {
    struct Layers {
       uint16_t first = 0;
       uint16_t count = 0; // 0: the view is of all layers
-      bool operator==(const Layers &) const = default;
    };
    std::array<Layers, 32> layers{};
 
