@@ -192,114 +192,73 @@ TEST(Submissions, WaitersDoNotStopSenders)
    EXPECT_FALSE(p.ws->lost());
 }
 
-// Submissions after which more follows, each of one dword that tells them apart.
-static uint64_t submit_more(Pair &p, uint32_t value)
+static std::vector<std::vector<uint32_t>> streams_of(Pair &p)
 {
-   return p.ws->submit({&value, 1}, {}, -1, nullptr, Urgency::more_follows);
-}
-
-static std::vector<uint32_t> streams_of(Pair &p)
-{
-   std::vector<uint32_t> found;
+   std::vector<std::vector<uint32_t>> found;
    for (const Message &m : p.server.messages()) {
       if (m.command == submit_cmd)
-         found.push_back(m.dwords.at(0));
+         found.push_back(m.dwords);
    }
    return found;
 }
 
-TEST(Submissions, WhereMoreFollowsOnlyTheFirstGoesAtOnce)
-{
-   Pair p;
-   submit_more(p, 1);
-   ASSERT_TRUE(p.server.wait_for(submit_cmd, 1)); // an idle server begins
-   for (uint32_t i = 2; i <= 5; i++)
-      submit_more(p, i);
-   std::this_thread::sleep_for(20ms);
-   EXPECT_EQ(p.server.count(submit_cmd), 1u);
-   // The next that is not of that kind takes them along, in order.
-   const uint32_t last = 6;
-   p.ws->submit({&last, 1}, {}, -1, nullptr);
-   ASSERT_TRUE(p.server.wait_for(submit_cmd, 6));
-   EXPECT_EQ(streams_of(p), (std::vector<uint32_t>{1, 2, 3, 4, 5, 6}));
-}
+using Streams = std::vector<std::vector<uint32_t>>;
 
-TEST(Submissions, WhatIsHeldBackIsSentBeforeAWait)
+TEST(Submissions, PartsAreSubmissionsOfTheirOwn)
 {
    Pair p;
    auto bo = p.ws->create_resource(texture_desc(4, 4));
    Bo *bos[] = {bo.get()};
-   submit_more(p, 1);
-   const uint64_t held = submit_more(p, 2);
-   EXPECT_FALSE(p.ws->known_executed(held));
-   ASSERT_TRUE(p.ws->wait_submission(held, UINT64_MAX));
-   EXPECT_EQ(p.server.count(submit_cmd), 2u);
-
-   submit_more(p, 3); // idle again: at once
-   const uint32_t four = 4;
-   p.ws->submit({&four, 1}, bos, -1, nullptr, Urgency::more_follows);
+   const std::vector<uint32_t> stream = {1, 2, 3, 4, 5, 6};
+   const uint32_t cuts[] = {1, 4};
+   p.server.clear();
+   p.server.hold();
+   const uint64_t n = p.ws->submit(stream, bos, -1, nullptr, Urgency::usual, cuts);
    EXPECT_TRUE(p.ws->is_busy(*bo));
-   ASSERT_TRUE(p.ws->wait_idle(*bo, UINT64_MAX));
-   EXPECT_EQ(streams_of(p), (std::vector<uint32_t>{1, 2, 3, 4}));
-
-   // Whoever only asks sets it going as well.
-   submit_more(p, 5);
-   const uint64_t asked = submit_more(p, 6);
-   auto give_up = std::chrono::steady_clock::now() + 5s;
-   while (!p.ws->wait_submission(asked, 0) && std::chrono::steady_clock::now() < give_up)
-      std::this_thread::yield();
-   EXPECT_TRUE(p.ws->known_complete(asked));
-}
-
-TEST(Submissions, WhatIsHeldBackIsBounded)
-{
-   Pair p;
-   p.server.hold(); // so that it does not become idle
-   submit_more(p, 0);
-   for (uint32_t i = 1; i <= 16; i++)
-      submit_more(p, i);
+   EXPECT_EQ(p.ws->submit({}, {}, -1, nullptr), n + 1); // they have one number
    p.server.resume();
-   ASSERT_TRUE(p.server.wait_for(submit_cmd, 9)); // the first, and eight together
-   // A long one is not copied.
-   const std::vector<uint32_t> many(256 << 10);
-   p.ws->submit(many, {}, -1, nullptr, Urgency::more_follows);
-   ASSERT_TRUE(p.server.wait_for(submit_cmd, 18));
-   std::vector<uint32_t> expected(17);
-   for (uint32_t i = 0; i < 17; i++)
-      expected[i] = i;
-   expected.push_back(0);
-   EXPECT_EQ(streams_of(p), expected);
+   ASSERT_TRUE(p.ws->wait_submission(n, UINT64_MAX));
+   EXPECT_FALSE(p.ws->is_busy(*bo));
+   EXPECT_EQ(streams_of(p), (Streams{{1}, {2, 3, 4}, {5, 6}, {}}));
+   EXPECT_FALSE(p.server.saw_protocol_error());
 }
 
-TEST(Submissions, TransfersAndCreationsGoBehindWhatIsHeldBack)
+TEST(Submissions, CutsThatDivideNothingAreIgnored)
 {
    Pair p;
-   submit_more(p, 1);
-   submit_more(p, 2);
-   auto bo = p.ws->create_resource(buffer_desc(4096));
-   ASSERT_TRUE(bo);
-   submit_more(p, 3);
-   ASSERT_TRUE(p.ws->transfer_to_host(*bo, 0, {.width = 64}, {}));
-   ASSERT_TRUE(p.ws->wait_idle(*bo, UINT64_MAX));
-   std::vector<uint32_t> order;
-   for (const Message &m : p.server.messages()) {
-      if (m.command != resource_busy_wait)
-         order.push_back(m.command);
-   }
-   ASSERT_EQ(order.size(), 5u);
-   EXPECT_EQ(order[0], submit_cmd);
-   EXPECT_EQ(order[1], submit_cmd);
-   EXPECT_EQ(order[3], submit_cmd);
+   const std::vector<uint32_t> stream = {1, 2, 3, 4};
+   const uint32_t cuts[] = {0, 2, 2, 1, 4, 5, ~0u};
+   ASSERT_TRUE(p.ws->wait_submission(
+      p.ws->submit(stream, {}, -1, nullptr, Urgency::usual, cuts), UINT64_MAX));
+   EXPECT_EQ(streams_of(p), (Streams{{1, 2}, {3, 4}}));
+
+   // Nor are those that are too many.
+   std::vector<uint32_t> many(2 * Winsys::most_parts), everywhere;
+   for (uint32_t i = 1; i < many.size(); i++)
+      everywhere.push_back(i);
+   p.server.clear();
+   ASSERT_TRUE(p.ws->wait_submission(
+      p.ws->submit(many, {}, -1, nullptr, Urgency::usual, everywhere), UINT64_MAX));
+   const Streams sent = streams_of(p);
+   ASSERT_EQ(sent.size(), Winsys::most_parts);
+   EXPECT_EQ(sent.front().size(), 1u);
+   EXPECT_EQ(sent.back().size(), many.size() - (Winsys::most_parts - 1));
+   EXPECT_FALSE(p.server.saw_protocol_error());
 }
 
-TEST(Submissions, AHostThatDiesTakesWhatIsHeldBackWithIt)
+TEST(Submissions, PartsAreForAServerThatHasWorkToDo)
 {
    Pair p;
-   submit_more(p, 1);
-   const uint64_t held = submit_more(p, 2);
+   EXPECT_FALSE(p.ws->joins_parts());
+   p.server.hold();
+   const uint64_t n = p.ws->submit({}, {}, -1, nullptr);
+   EXPECT_TRUE(p.ws->joins_parts());
+   p.server.resume();
+   ASSERT_TRUE(p.ws->wait_submission(n, UINT64_MAX));
+   EXPECT_FALSE(p.ws->joins_parts());
    StderrCapture err;
    p.server.die();
-   EXPECT_TRUE(p.ws->wait_submission(held, UINT64_MAX));
+   p.ws->wait_submission(p.ws->submit({}, {}, -1, nullptr), UINT64_MAX);
    EXPECT_TRUE(p.ws->lost());
-   EXPECT_EQ(submit_more(p, 3), 0u);
+   EXPECT_FALSE(p.ws->joins_parts());
 }

@@ -288,6 +288,19 @@ TEST_P(Transfers, SubmissionsThatFetchAPicture)
    }
    EXPECT_FALSE(pair.server.saw_protocol_error());
 
+   // In parts.
+   const uint32_t stream[] = {1, 2, 3}, cuts[] = {1};
+   pair.server.clear();
+   ASSERT_TRUE(ws().wait_submission(ws().submit_and_fetch(stream, used, -1, nullptr, *bo, cuts),
+                                    UINT64_MAX));
+   ASSERT_TRUE(ws().wait_idle(*bo, UINT64_MAX));
+   const std::vector<Message> parts = pair.server.messages();
+   ASSERT_GE(parts.size(), 3u);
+   EXPECT_EQ(parts[0].dwords, (std::vector<uint32_t>{1}));
+   EXPECT_EQ(parts[1].dwords, (std::vector<uint32_t>{2, 3}));
+   EXPECT_NE(parts[2].command, uint32_t(submit_cmd));
+   EXPECT_FALSE(pair.server.saw_protocol_error());
+
    // What has no memory is refused, and kills nothing.
    ResourceDesc none = texture_desc(20, 10);
    none.size = 0;

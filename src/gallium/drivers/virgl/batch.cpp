@@ -136,17 +136,16 @@ void Batch::release(std::vector<BoRef> &refs)
 }
 
 // `last`: the part of the batch that fences stand for.
-uint64_t Batch::send(std::span<const uint32_t> stream, int *out_fence_fd, bool last, bool carry)
+uint64_t Batch::send(std::span<const uint32_t> stream, int *out_fence_fd, bool last,
+                     std::span<const uint32_t> cuts)
 {
    if (observer_ && !observer_->look(stream))
       ws_.declare_lost("the stream is not valid");
-   const Urgency urgency = last && !fences_.empty() ? Urgency::awaited
-                           : last && carry          ? Urgency::more_follows
-                                                    : Urgency::usual;
+   const Urgency urgency = last && !fences_.empty() ? Urgency::awaited : Urgency::usual;
    Bo *const fetched = last ? std::exchange(fetched_, nullptr) : nullptr;
    const uint64_t number =
-      fetched ? ws_.submit_and_fetch(stream, bos_, in_fence_fd_, out_fence_fd, *fetched)
-              : ws_.submit(stream, bos_, in_fence_fd_, last ? out_fence_fd : nullptr, urgency);
+      fetched ? ws_.submit_and_fetch(stream, bos_, in_fence_fd_, out_fence_fd, *fetched, cuts)
+              : ws_.submit(stream, bos_, in_fence_fd_, last ? out_fence_fd : nullptr, urgency, cuts);
    if (in_fence_fd_ >= 0) {
       close(in_fence_fd_);
       in_fence_fd_ = -1;
@@ -179,12 +178,22 @@ uint64_t Batch::send_around(std::span<const uint32_t> stream, std::span<const ui
    return send(assembled_, out_fence_fd, true);
 }
 
+bool Batch::divide()
+{
+   // Half of it, so that the host does not wait long for what it could begin with.
+   if (position() <= head_dwords_ || position() > capacity_dwords / 2 ||
+       cuts_.size() + 1 >= Winsys::most_parts || !ws_.joins_parts())
+      return false;
+   cuts_.push_back(position());
+   return true;
+}
+
 uint64_t Batch::submit(int *out_fence_fd, bool carry, std::span<const uint32_t> before,
                        std::span<const uint32_t> after)
 {
    const std::span<const uint32_t> stream(begin_, size_t(cursor_ - begin_));
    const uint64_t number = before.empty() && after.empty()
-                              ? send(stream, out_fence_fd, true, carry)
+                              ? send(stream, out_fence_fd, true, cuts_)
                               : send_around(stream, before, after, out_fence_fd);
    if (number != 0)
       last_submission_ = number;
@@ -210,6 +219,7 @@ uint64_t Batch::submit(int *out_fence_fd, bool carry, std::span<const uint32_t> 
 
    cursor_ = begin_;
    head_dwords_ = 0;
+   cuts_.clear();
    generation_++;
    if (!bos_.empty()) {
       bos_.clear();

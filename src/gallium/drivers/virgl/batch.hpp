@@ -38,7 +38,12 @@ public:
 
    // Dwords recorded; and back to an earlier count, to write the last command anew.
    uint32_t position() const { return uint32_t(cursor_ - begin_); }
-   void rewind(uint32_t position) { cursor_ = begin_ + position; }
+   void rewind(uint32_t position)
+   {
+      cursor_ = begin_ + position;
+      while (!cuts_.empty() && cuts_.back() > position)
+         cuts_.pop_back();
+   }
    // Writes a command of the same size in place of the one there.
    template <class Packet> void rewrite(uint32_t position, const Packet &packet)
    {
@@ -81,6 +86,10 @@ public:
    // are many, they make submissions of their own; the number is the last one's.
    uint64_t submit(int *out_fence_fd = nullptr, bool carry = false,
                    std::span<const uint32_t> before = {}, std::span<const uint32_t> after = {});
+   // Has the host take what is recorded from here on for another submission, which costs less than one
+   // that is made. False, and without effect, where it is time for one that is: the host has nothing to
+   // do, or what is recorded is much, or cannot be divided.
+   bool divide();
    // The next submission is followed by a read-back of level 0 of this picture (null: of none), to be
    // waited for.
    void fetch_after(Bo *bo) { fetched_ = bo; }
@@ -96,7 +105,7 @@ private:
    static constexpr uint32_t longest_dwords = 4 * capacity_dwords;
 
    uint64_t send(std::span<const uint32_t> stream, int *out_fence_fd, bool last,
-                 bool carry = false);
+                 std::span<const uint32_t> cuts = {});
    uint64_t send_around(std::span<const uint32_t> stream, std::span<const uint32_t> before,
                         std::span<const uint32_t> after, int *out_fence_fd);
    void reference_slow(Bo &bo);
@@ -108,6 +117,7 @@ private:
    std::unique_ptr<uint32_t[]> storage_;
    uint32_t *begin_, *cursor_, *end_;
    uint32_t head_dwords_ = 0;
+   std::vector<uint32_t> cuts_; // see divide() and Winsys::submit
    std::vector<uint32_t> assembled_; // with `before` and `after`
    std::vector<Bo *> bos_;       // each once, referenced by refs_
    std::vector<BoRef> refs_;

@@ -436,6 +436,15 @@ struct Context {
       if (batch.empty() || !batch.has_room(dwords)) [[unlikely]]
          open_batch();
    }
+   // Has the host flush after what is recorded: in a submission of its own, or in a part of one.
+   void end_part()
+   {
+      // What stands around coherent memory is made when the batch ends, for all of it.
+      if (coherent.list.empty() && batch.divide())
+         batch_fragment_changes = 0;
+      else
+         make_room(Batch::capacity_dwords);
+   }
    // Submits what is recorded. A fence to attach must have been attached before.
    void submit(int *out_fence_fd = nullptr);
 

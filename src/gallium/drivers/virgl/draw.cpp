@@ -46,7 +46,7 @@ void prepare_draw(Context &ctx, unsigned mode)
       resume_queries(ctx);
    if (ctx.screen.short_batches &&
        (ctx.batch_fragment_changes += fragment_change(ctx)) > fragment_changes_at_most)
-      ctx.make_room(Batch::capacity_dwords); // a batch of its own
+      ctx.end_part();
    ctx.make_room(draw_room);
    emit_draw_state(ctx, mode);
    // State may have filled the batch, and a new one wants some of it again.

@@ -224,7 +224,6 @@ enum class BlobKind : uint8_t {
 
 // How soon a submission should be with the host.
 enum class Urgency : uint8_t {
-   more_follows, // recording goes on, so that another one comes soon: it may be held back until then
    usual,
    awaited, // somebody is going to wait for this very submission (a fence): that should be cheap
 };
@@ -278,23 +277,32 @@ public:
    // Sends a finished stream of whole commands. `bos` are the resources it names, each once.
    // `in_fence_fd` is a sync file to wait for (-1: none), borrowed. `out_fence_fd`, where not null,
    // receives a sync file the caller owns (-1 where fence_fds is not offered).
-   // What is held back goes out with the next call that needs the host, waits for anything included.
+   // `cuts` are dwords at which commands begin, ascending: a winsys that says joins_parts() has the host
+   // execute what stands between them as submissions of their own, one right after the other. Others
+   // ignore them, and so is what is more than most_parts.
    // Returns the submission's number, which grows from call to call (transfers take numbers too);
    // 0 when it failed (the winsys is then lost).
    virtual uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                           int in_fence_fd, int *out_fence_fd,
-                           Urgency urgency = Urgency::usual) = 0;
+                           int in_fence_fd, int *out_fence_fd, Urgency urgency = Urgency::usual,
+                           std::span<const uint32_t> cuts = {}) = 0;
+   static constexpr size_t most_parts = 16;
 
    // The same, followed by a read-back of the picture `fetched`, level 0 of a single layer. Somebody is
    // going to wait for both at once, so an implementation makes that cheap. 0 also when only the
    // read-back is refused.
    virtual uint64_t submit_and_fetch(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                                     int in_fence_fd, int *out_fence_fd, Bo &fetched)
+                                     int in_fence_fd, int *out_fence_fd, Bo &fetched,
+                                     std::span<const uint32_t> cuts = {})
    {
-      const uint64_t number = submit(commands, bos, in_fence_fd, out_fence_fd, Urgency::awaited);
+      const uint64_t number =
+         submit(commands, bos, in_fence_fd, out_fence_fd, Urgency::awaited, cuts);
       const Box all{.width = fetched.desc().width, .height = fetched.desc().height};
       return number && transfer_from_host(fetched, 0, all, {}) ? number : 0;
    }
+
+   // Whether what is recorded had better become a part of the next submission than be sent: parts travel
+   // together here, and the host, as far as is known without asking it, has work to do.
+   virtual bool joins_parts() { return false; }
 
    // The next submission is going to be waited for at once, by wait_idle(): what that takes had better
    // go with it.

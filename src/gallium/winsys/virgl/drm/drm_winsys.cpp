@@ -242,7 +242,8 @@ uint64_t DrmWinsys::execute_marker()
 }
 
 uint64_t DrmWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                           int in_fence_fd, int *out_fence_fd, Urgency urgency)
+                           int in_fence_fd, int *out_fence_fd, Urgency urgency,
+                           std::span<const uint32_t>)
 {
    if (out_fence_fd)
       *out_fence_fd = -1;

@@ -78,7 +78,7 @@ public:
    bool transfer_from_host(Bo &bo, uint32_t level, const Box &box,
                            const MemoryLayout &layout) override;
    uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos, int in_fence_fd,
-                   int *out_fence_fd, Urgency urgency) override;
+                   int *out_fence_fd, Urgency urgency, std::span<const uint32_t> cuts) override;
    bool wait_submission(uint64_t number, uint64_t timeout_ns) override;
    bool wait_idle(Bo &bo, uint64_t timeout_ns) override;
    bool poll_host() override;

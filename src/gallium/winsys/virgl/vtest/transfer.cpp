@@ -234,34 +234,28 @@ bool VtestWinsys::transfer_from_host(Bo &bo, uint32_t level, const Box &box,
 
 uint64_t VtestWinsys::submit_and_fetch(std::span<const uint32_t> commands,
                                        std::span<Bo *const> bos, int in_fence_fd, int *out_fence_fd,
-                                       Bo &fetched)
+                                       Bo &fetched, std::span<const uint32_t> cuts)
 {
    const ResourceDesc &desc = fetched.desc();
    const LevelLayout level = level_layout(desc, 0);
    const Box all{.width = desc.width, .height = desc.height};
    if (lost() || !has_shared_memory() || commands.size() > max_stream_dwords ||
        region_bytes(desc, all, level.stride, 0) > desc.size)
-      return Winsys::submit_and_fetch(commands, bos, in_fence_fd, out_fence_fd, fetched);
+      return Winsys::submit_and_fetch(commands, bos, in_fence_fd, out_fence_fd, fetched, cuts);
    if (out_fence_fd)
       *out_fence_fd = -1;
    receive_arrived();
 
    // One system call, and one wake-up of the server, for all that a frame needs.
-   const wire::SubmitCmd message{.stream_dwords = uint32_t(commands.size())};
+   SubmitMessages messages(commands, cuts);
    wire::TransferGet2 get;
    get.resource = fetched.handle();
    get.box = to_wire(all);
    const wire::ResourceBusyWait wait{.flags = wire::busy_wait_wait};
-   std::array<uint32_t, wire::header_dwords + decltype(message)::fixed_dwords> head;
    std::array<uint32_t, 2 * wire::header_dwords + decltype(get)::fixed_dwords +
                            decltype(wait)::fixed_dwords> tail;
-   message.write(head.data());
    wait.write(get.write(tail.data()));
-   iovec parts[] = {
-      {head.data(), sizeof head},
-      {const_cast<uint32_t *>(commands.data()), commands.size_bytes()},
-      {tail.data(), sizeof tail},
-   };
+   messages.append(tail);
 
    std::lock_guard lock(send_mutex_);
    const uint64_t number = ++issued_;
@@ -269,7 +263,7 @@ uint64_t VtestWinsys::submit_and_fetch(std::span<const uint32_t> commands,
       set_last_use(*bo, number);
    set_last_use(fetched, ++issued_);
    const Ticket ticket = expect({.answer = Answer::waited, .number = issued_});
-   if (!ticket || !send(parts))
+   if (!ticket || !send(messages.all()))
       return 0;
    last_waited_ = {issued_, ticket};
    submissions_since_question_ = 0;

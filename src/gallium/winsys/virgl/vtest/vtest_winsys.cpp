@@ -20,11 +20,6 @@ namespace {
 // is_busy() does not go stale in programs that never present.
 constexpr uint32_t submissions_per_question = 8;
 
-// Short submissions go out together: a message that wakes the server up costs as much as recording
-// dozens of draws. By then it still has work to do, because the first of them is not held back.
-constexpr unsigned held_at_most = 7;
-constexpr size_t held_bytes_at_most = 128 << 10;
-
 // Guest memory of these receives query results, which the host writes when its GPU has them
 // (vrend_check_queries runs when a fence retires), not when it executes the command.
 bool written_by_gpu(const ResourceDesc &desc)
@@ -269,27 +264,34 @@ bool VtestWinsys::send(std::span<iovec> parts)
 {
    if (lost())
       return false;
-   IoResult r;
-   std::array<iovec, 8> together;
-   if (held_.empty()) [[likely]] {
-      r = stream_.send(parts, this);
-   } else {
-      together[0] = {held_.data(), held_.size()};
-      const size_t joined = parts.size() < together.size() ? parts.size() : 0;
-      std::copy_n(parts.begin(), joined, together.begin() + 1);
-      r = stream_.send(std::span(together).first(1 + joined), this);
-      if (r && joined < parts.size())
-         r = stream_.send(parts, this);
-      held_.clear();
-      num_held_ = 0;
-   }
+   const IoResult r = stream_.send(parts, this);
    return r || lose(r);
 }
 
-bool VtestWinsys::may_hold_back(size_t bytes) const
+SubmitMessages::SubmitMessages(std::span<const uint32_t> commands, std::span<const uint32_t> cuts)
 {
-   return !known_executed(issued_) && num_held_ < held_at_most &&
-          held_.size() + bytes <= held_bytes_at_most;
+   size_t begin = 0;
+   for (const size_t cut : cuts.first(std::min(cuts.size(), Winsys::most_parts - 1))) {
+      if (cut <= begin || cut >= commands.size())
+         continue;
+      add(commands.subspan(begin, cut - begin));
+      begin = cut;
+   }
+   add(commands.subspan(begin));
+}
+
+void SubmitMessages::add(std::span<const uint32_t> commands)
+{
+   Head &head = heads_[used_ / 2];
+   wire::SubmitCmd{.stream_dwords = uint32_t(commands.size())}.write(head.data());
+   append(head);
+   append(commands);
+}
+
+bool VtestWinsys::joins_parts()
+{
+   std::lock_guard lock(send_mutex_);
+   return !known_executed(issued_);
 }
 
 VtestWinsys::Ticket VtestWinsys::ask(uint64_t number, Answer kind)
@@ -319,7 +321,8 @@ VtestWinsys::Ticket VtestWinsys::ask_anew(Answer kind)
 }
 
 uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                             int in_fence_fd, int *out_fence_fd, Urgency urgency)
+                             int in_fence_fd, int *out_fence_fd, Urgency,
+                             std::span<const uint32_t> cuts)
 {
    (void)in_fence_fd;
    if (out_fence_fd)
@@ -330,32 +333,15 @@ uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *c
       declare_lost("a command stream is too long to be sent");
       return 0;
    }
-   wire::SubmitCmd message{.stream_dwords = uint32_t(commands.size())};
+   SubmitMessages messages(commands, cuts);
    wire::ResourceBusyWait question;
-   std::array<uint32_t, wire::header_dwords + decltype(message)::fixed_dwords> head;
    std::array<uint32_t, wire::header_dwords + decltype(question)::fixed_dwords> tail;
-   message.write(head.data());
    question.write(tail.data());
-   iovec parts[] = {
-      {head.data(), sizeof head},
-      {const_cast<uint32_t *>(commands.data()), commands.size_bytes()},
-      {tail.data(), sizeof tail},
-   };
 
    std::lock_guard lock(send_mutex_);
-   const bool hold_back = urgency == Urgency::more_follows &&
-                          may_hold_back(parts[0].iov_len + parts[1].iov_len);
    uint64_t number = ++issued_;
    for (Bo *bo : bos)
       set_last_use(*bo, number);
-   if (hold_back) {
-      for (const iovec &part : std::span(parts).first(2)) {
-         const auto *bytes = static_cast<const std::byte *>(part.iov_base);
-         held_.insert(held_.end(), bytes, bytes + part.iov_len);
-      }
-      num_held_++;
-      return number;
-   }
    // Descriptors of new resources do not pile up, and the cache learns what has become idle.
    receive_arrived();
 
@@ -370,10 +356,9 @@ uint64_t VtestWinsys::submit(std::span<const uint32_t> commands, std::span<Bo *c
       last_idle_ = {number, expect({.answer = Answer::idle, .number = number})};
       if (!last_idle_.ticket)
          return 0;
+      messages.append(tail);
    }
-   if (!send(std::span(parts).first(with_question ? 3 : 2)))
-      return 0;
-   return number;
+   return send(messages.all()) ? number : 0;
 }
 
 // -- waiting --------------------------------------------------------------------------------------

@@ -59,6 +59,28 @@ private:
    std::atomic<Memory> memory_{Memory::none};
 };
 
+// A stream as the messages that carry it, one for each of its parts, and room for one thing behind them.
+class SubmitMessages {
+public:
+   SubmitMessages(std::span<const uint32_t> commands, std::span<const uint32_t> cuts);
+   SubmitMessages(const SubmitMessages &) = delete;
+
+   // Messages that follow; they stay the caller's. Once.
+   void append(std::span<const uint32_t> dwords)
+   {
+      parts_[used_++] = {const_cast<uint32_t *>(dwords.data()), dwords.size_bytes()};
+   }
+   std::span<iovec> all() { return std::span(parts_).first(used_); }
+
+private:
+   void add(std::span<const uint32_t> commands);
+
+   using Head = std::array<uint32_t, wire::header_dwords + wire::SubmitCmd::fixed_dwords>;
+   std::array<Head, Winsys::most_parts> heads_;
+   std::array<iovec, 2 * Winsys::most_parts + 1> parts_;
+   size_t used_ = 0;
+};
+
 class VtestWinsys final : public Winsys, private InputHandler {
 public:
    VtestWinsys(Stream stream, Session &&session, const Options &options);
@@ -70,9 +92,11 @@ public:
    bool transfer_from_host(Bo &bo, uint32_t level, const Box &box,
                            const MemoryLayout &layout) override;
    uint64_t submit(std::span<const uint32_t> commands, std::span<Bo *const> bos, int in_fence_fd,
-                   int *out_fence_fd, Urgency urgency) override;
+                   int *out_fence_fd, Urgency urgency, std::span<const uint32_t> cuts) override;
    uint64_t submit_and_fetch(std::span<const uint32_t> commands, std::span<Bo *const> bos,
-                             int in_fence_fd, int *out_fence_fd, Bo &fetched) override;
+                             int in_fence_fd, int *out_fence_fd, Bo &fetched,
+                             std::span<const uint32_t> cuts) override;
+   bool joins_parts() override;
    void expect_wait() override { curious_.store(true, std::memory_order_relaxed); }
    bool wait_submission(uint64_t number, uint64_t timeout_ns) override;
    bool wait_idle(Bo &bo, uint64_t timeout_ns) override;
@@ -115,10 +139,8 @@ private:
    InputHandler::Result input_while_sending() override;
 
    // -- messages ----------------------------------------------------------------------------------
-   // With send_mutex_ held. What is held back goes first.
+   // With send_mutex_ held.
    bool send(std::span<iovec> parts);
-   // The same: whether a submission of so many bytes waits for the next.
-   bool may_hold_back(size_t bytes) const;
    template <typename Request> bool send_request(const Request &request);
    // Without: sees to it that an answer which tells about `number` is under way.
    Ticket ask(uint64_t number, Answer kind);
@@ -159,10 +181,6 @@ private:
       Ticket ticket = 0;
    };
    Question last_idle_, last_waited_;
-   // Messages of submissions after which more follows. No question is among them, so that there is
-   // nothing to wait for that has not been sent.
-   std::vector<std::byte> held_;
-   unsigned num_held_ = 0;
    uint32_t submissions_since_question_ = 0;
    // Somebody found only busy buffers in the cache, or is going to wait: the next submission asks how far
    // the host is.
