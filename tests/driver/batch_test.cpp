@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How a batch is divided into parts, on the fake vtest server.
-#include <array>
+#include <numeric>
+#include <vector>
 
 #include "gallium/drivers/virgl/batch.hpp"
 #include "protocol/packets.hpp"
@@ -100,16 +101,35 @@ TEST(Batch, PartsEndWithWhatIsTakenBack)
    EXPECT_EQ(host.lengths(), (Lengths{2, 4}));
 }
 
-TEST(Batch, WhatGoesAroundABatchKeepsItInOnePiece)
+TEST(Batch, WhatGoesAroundABatchBelongsToItsFirstAndLastPart)
 {
    BusyHost host;
    host.record();
    host.batch.begins_here();
    host.record();
    EXPECT_TRUE(host.batch.divide());
+   host.record(4);
+   EXPECT_TRUE(host.batch.divide());
    host.record();
-   std::array<uint32_t, 2> around;
-   proto::SetSubCtx{.sub_ctx = 2}.write(around.data());
-   EXPECT_NE(host.batch.submit(nullptr, false, around, around), 0u);
-   EXPECT_EQ(host.lengths(), (Lengths{10}));
+   // Where these are many they are submissions of their own, each with what stands at the beginning.
+   const auto commands = [](size_t dwords) {
+      std::vector<uint32_t> found(dwords);
+      for (size_t i = 0; i < dwords; i += 2)
+         proto::SetSubCtx{.sub_ctx = 2}.write(&found[i]);
+      return found;
+   };
+   const std::vector<uint32_t> few = commands(2), some = commands(4),
+                               many = commands(4 * Batch::capacity_dwords);
+   EXPECT_NE(host.batch.submit(nullptr, false, few, some), 0u);
+   host.record();
+   host.batch.begins_here();
+   host.record();
+   EXPECT_TRUE(host.batch.divide());
+   host.record();
+   EXPECT_NE(host.batch.submit(nullptr, false, few, many), 0u);
+   Lengths found = host.lengths();
+   ASSERT_GT(found.size(), 5u);
+   EXPECT_EQ(Lengths(found.begin(), found.begin() + 4), (Lengths{6, 4, 6, 6}));
+   EXPECT_EQ(std::accumulate(found.begin() + 3, found.end(), size_t(0)),
+             2 + 2 + 2 + 2 + many.size() + 2 * (found.size() - 5));
 }

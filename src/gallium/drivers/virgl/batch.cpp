@@ -158,10 +158,12 @@ uint64_t Batch::send_around(std::span<const uint32_t> stream, std::span<const ui
 {
    const auto head = stream.first(std::min<size_t>(head_dwords_, stream.size()));
    assembled_.assign(head.begin(), head.end());
+   std::span<const uint32_t> cuts; // of what is assembled
    const auto add = [&](std::span<const uint32_t> part) {
       if (assembled_.size() + part.size() > longest_dwords && assembled_.size() > head.size()) {
-         send(assembled_, nullptr, false);
+         send(assembled_, nullptr, false, cuts);
          assembled_.resize(head.size());
+         cuts = {};
       }
       assembled_.insert(assembled_.end(), part.begin(), part.end());
    };
@@ -174,8 +176,11 @@ uint64_t Batch::send_around(std::span<const uint32_t> stream, std::span<const ui
    };
    add_pieces(before);
    add(stream.subspan(head.size()));
+   for (uint32_t &cut : cuts_)
+      cut += uint32_t(assembled_.size() - stream.size());
+   cuts = cuts_;
    add_pieces(after);
-   return send(assembled_, out_fence_fd, true);
+   return send(assembled_, out_fence_fd, true, cuts);
 }
 
 bool Batch::divide()

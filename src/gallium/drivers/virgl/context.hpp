@@ -439,8 +439,7 @@ struct Context {
    // Has the host flush after what is recorded: in a submission of its own, or in a part of one.
    void end_part()
    {
-      // What stands around coherent memory is made when the batch ends, for all of it.
-      if (coherent.list.empty() && batch.divide())
+      if (batch.divide())
          batch_fragment_changes = 0;
       else
          make_room(Batch::capacity_dwords);
