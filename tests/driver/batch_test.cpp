@@ -33,10 +33,8 @@ struct BusyHost : Pair {
       server.resume();
       EXPECT_TRUE(ws->wait_submission(batch.last_submission(), UINT64_MAX));
       std::vector<size_t> found;
-      for (const Message &m : server.messages()) {
-         if (m.command == submit_cmd)
-            found.push_back(m.dwords.size());
-      }
+      for (const auto &stream : streams_of(*this))
+         found.push_back(stream.size());
       EXPECT_FALSE(found.empty());
       if (!found.empty())
          found.erase(found.begin());

@@ -192,18 +192,6 @@ TEST(Submissions, WaitersDoNotStopSenders)
    EXPECT_FALSE(p.ws->lost());
 }
 
-static std::vector<std::vector<uint32_t>> streams_of(Pair &p)
-{
-   std::vector<std::vector<uint32_t>> found;
-   for (const Message &m : p.server.messages()) {
-      if (m.command == submit_cmd)
-         found.push_back(m.dwords);
-   }
-   return found;
-}
-
-using Streams = std::vector<std::vector<uint32_t>>;
-
 TEST(Submissions, PartsAreSubmissionsOfTheirOwn)
 {
    Pair p;

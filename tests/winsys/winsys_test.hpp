@@ -41,6 +41,19 @@ struct Pair {
    std::unique_ptr<Winsys> ws;
 };
 
+using Streams = std::vector<std::vector<uint32_t>>;
+
+// The submissions that the server got.
+inline Streams streams_of(Pair &p)
+{
+   Streams found;
+   for (const Message &m : p.server.messages()) {
+      if (m.command == submit_cmd)
+         found.push_back(m.dwords);
+   }
+   return found;
+}
+
 inline FakeOptions fake_version(uint32_t version)
 {
    FakeOptions o;
